@@ -1,0 +1,94 @@
+"""Capabilities: their names and numbers (``include/uapi/linux/capability.h``), and giving them up."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+from collections.abc import Iterable
+
+from farm.errors import KernelError
+from farm.kernel import process
+from farm.kernel.libc import failed, function
+
+NAMES = (
+    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
+    "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
+    "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
+    "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
+    "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
+    "CHECKPOINT_RESTORE",
+)  # fmt: skip
+"""Name of each capability without ``CAP_``, at the index that is its number."""
+
+DEFAULT = frozenset(
+    {
+        "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE",
+        "SYS_CHROOT", "SETFCAP",
+    }
+)  # fmt: skip
+"""What a container keeps: Docker's default set less NET_RAW, MKNOD and AUDIT_WRITE."""
+
+_VERSION_3 = 0x20080522
+
+
+class _Header(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
+
+
+class _Data(ctypes.Structure):
+    _fields_ = (
+        ("effective", ctypes.c_uint32),
+        ("permitted", ctypes.c_uint32),
+        ("inheritable", ctypes.c_uint32),
+    )
+
+
+_capset = function("capset", ctypes.POINTER(_Header), ctypes.POINTER(_Data))
+_capget = function("capget", ctypes.POINTER(_Header), ctypes.POINTER(_Data))
+
+
+def mask(names: Iterable[str]) -> int:
+    """Bits of ``names`` (with or without ``CAP_``, any case). Raises ``ValueError`` naming one that does not exist."""
+    bits = 0
+    for name in names:
+        bare = name.upper().removeprefix("CAP_")
+        if bare not in NAMES:
+            raise ValueError(f"no capability is called {name!r}")
+        bits |= 1 << NAMES.index(bare)
+    return bits
+
+
+def names(bits: int) -> tuple[str, ...]:
+    """Names of the set bits, in the kernel's order."""
+    return tuple(name for number, name in enumerate(NAMES) if bits >> number & 1)
+
+
+def effective() -> int:
+    """This thread's effective capabilities as bits."""
+    header, data = _Header(_VERSION_3, 0), (_Data * 2)()
+    if _capget(ctypes.byref(header), data):
+        raise failed("capget")
+    return int(data[0].effective) | int(data[1].effective) << 32
+
+
+def keep_only(bits: int) -> None:
+    """Reduce this thread to ``bits``: bounding, permitted, effective; inheritable and ambient sets end empty.
+
+    Needs CAP_SETPCAP in the current user namespace, so it comes before nothing else that does.
+    """
+    for number in range(64):
+        if bits >> number & 1:
+            continue
+        try:
+            process.prctl(process.PR_CAPBSET_DROP, number)
+        except KernelError as error:
+            if error.errno == errno.EINVAL:  # past the kernel's last capability
+                break
+            raise
+    process.prctl(process.PR_CAP_AMBIENT, process.PR_CAP_AMBIENT_CLEAR_ALL)
+    header, data = _Header(_VERSION_3, 0), (_Data * 2)()
+    for half in range(2):
+        part = bits >> 32 * half & 0xFFFFFFFF
+        data[half] = _Data(part, part, 0)
+    if _capset(ctypes.byref(header), data):
+        raise failed("capset", hex(bits))

@@ -1,0 +1,121 @@
+"""clone3(2), setns(2), unshare(2), prctl(2) and close_range(2): making and confining processes."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+from farm.kernel.libc import failed, function, syscall
+
+CLONE_NEWTIME = 0x80
+CLONE_PIDFD = 0x1000
+CLONE_NEWNS = 0x20000
+CLONE_NEWCGROUP = 0x2000000
+CLONE_NEWUTS = 0x4000000
+CLONE_NEWIPC = 0x8000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+CLONE_INTO_CGROUP = 0x200000000
+
+PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
+PR_SET_KEEPCAPS = 8
+PR_SET_NAME = 15
+PR_CAPBSET_DROP = 24
+PR_SET_CHILD_SUBREAPER = 36
+PR_SET_NO_NEW_PRIVS = 38
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_CLEAR_ALL = 4
+
+_NR_clone3 = 435
+_NR_close_range = 436
+
+_setns = function("setns", ctypes.c_int, ctypes.c_int)
+_unshare = function("unshare", ctypes.c_int)
+_prctl = function("prctl", ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
+
+
+class _CloneArgs(ctypes.Structure):
+    _fields_ = tuple(
+        (name, ctypes.c_uint64)
+        for name in (
+            "flags",
+            "pidfd",
+            "child_tid",
+            "parent_tid",
+            "exit_signal",
+            "stack",
+            "stack_size",
+            "tls",
+            "set_tid",
+            "set_tid_size",
+            "cgroup",
+        )
+    )
+
+
+def clone3(flags: int, *, exit_signal: int = 0, cgroup_fd: int = -1) -> tuple[int, int]:
+    """Fork this process into new namespaces: ``(pid, pidfd)`` in the parent, ``(0, -1)`` in the child (Linux 5.3).
+
+    The parent owns the pidfd. ``cgroup_fd`` is a cgroup v2 directory to start the child in (Linux 5.7). The child shares
+    nothing of the parent's memory, but it is a raw copy: it must not log, import or take a lock another thread may hold.
+    """
+    pidfd = ctypes.c_int(-1)
+    arguments = _CloneArgs(flags=flags | CLONE_PIDFD, pidfd=ctypes.addressof(pidfd), exit_signal=exit_signal)
+    if cgroup_fd >= 0:
+        arguments.flags |= CLONE_INTO_CGROUP
+        arguments.cgroup = cgroup_fd
+    pid = syscall(_NR_clone3, ctypes.byref(arguments), ctypes.c_size_t(ctypes.sizeof(arguments)))
+    if pid < 0:
+        raise failed("clone3", hex(flags))
+    return pid, pidfd.value
+
+
+def setns(fd: int, nstype: int) -> None:
+    """Enter the namespace ``fd`` is; ``nstype`` is the CLONE_NEW* it must be of. EINVAL where this process has threads."""
+    if _setns(fd, nstype):
+        raise failed("setns", fd, hex(nstype))
+
+
+def unshare(flags: int) -> None:
+    """Leave the shared namespaces named by ``flags`` for new ones."""
+    if _unshare(flags):
+        raise failed("unshare", hex(flags))
+
+
+def prctl(option: int, value: int = 0, third: int = 0) -> int:
+    """prctl(2) with its last two arguments zero."""
+    result = int(_prctl(option, value, third, 0, 0))
+    if result < 0:
+        raise failed("prctl", option, value)
+    return result
+
+
+def set_name(name: str) -> None:
+    """The name ``ps -o comm`` shows for this thread; the kernel keeps 15 bytes."""
+    buffer = ctypes.create_string_buffer(name.encode()[:15])
+    prctl(PR_SET_NAME, ctypes.addressof(buffer))
+
+
+def close_range(first: int, last: int = 0xFFFFFFFF) -> None:
+    """Close every descriptor from ``first`` to ``last`` (Linux 5.9)."""
+    if first <= last and syscall(_NR_close_range, ctypes.c_uint(first), ctypes.c_uint(last), ctypes.c_uint(0)):
+        raise failed("close_range", first, last)
+
+
+def close_all_but(kept: tuple[int, ...]) -> None:
+    """Close every descriptor but those in ``kept``."""
+    first = 0
+    for fd in sorted(set(kept)):
+        if fd > first:
+            close_range(first, fd - 1)
+        first = fd + 1
+    close_range(first)
+
+
+def become(uid: int, gid: int, groups: tuple[int, ...] = ()) -> None:
+    """Change every identity of this process for good, groups first while that is still allowed."""
+    os.setgroups(groups)
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)

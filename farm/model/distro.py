@@ -1,0 +1,80 @@
+"""A named root filesystem, where it comes from, and what it becomes in the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class SourceKind(StrEnum):
+    """Where a root filesystem comes from."""
+
+    HOST = "host"
+    TARBALL = "tarball"
+    DIRECTORY = "directory"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One place a distro's root filesystem can be had from.
+
+    ``path`` is absolute, and empty for ``host``. ``sha256`` is the hex digest the file must have, or None.
+    """
+
+    kind: SourceKind
+    path: str = ""
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Distro:
+    """A distro as the matrix file or the catalogue defines it; ``where`` is ``file:line:column`` for messages."""
+
+    name: str
+    source: Source
+    tags: tuple[str, ...] = ()
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an image says of itself; empty strings where it does not say.
+
+    ``libc`` is ``glibc``, ``musl``, ``uclibc`` or empty; ``arch`` is what ``uname -m`` would print for its programs;
+    ``install`` is the non-interactive install command of its package manager.
+    """
+
+    id: str = ""
+    version: str = ""
+    pretty_name: str = ""
+    family: str = ""
+    package_manager: str = ""
+    libc: str = ""
+    libc_version: str = ""
+    arch: str = ""
+    install: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """One overlay mount of a container's root: ``target`` is ``/`` or a folder below it.
+
+    ``lowers`` are absolute host paths of directories, the topmost layer first.
+    """
+
+    target: str
+    lowers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An unpacked root filesystem: ``overlays[0]`` is the root, the others are mounted on top in order.
+
+    ``digest`` is 64 hex digits and names the image in the store. ``source`` says where it came from, for reports.
+    """
+
+    digest: str
+    source: str
+    overlays: tuple[Overlay, ...]
+    facts: Facts
+    size_bytes: int = 0

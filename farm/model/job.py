@@ -1,0 +1,68 @@
+"""One cell of the matrix, and the attempts that were made at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from farm.model.limits import Limits, Usage
+from farm.model.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One test on one distro with one value of each axis, ready to run.
+
+    ``id`` is stable for ever: ``unit/ubuntu-14.04[opt=O2]``. ``argv`` is the shell and the script. ``env`` is sorted by
+    name and holds what the matrix file says; the engine adds the ``FARM_*`` variables. ``where`` is ``file:line:column``.
+    """
+
+    id: str
+    test: str
+    distro: str
+    axes: tuple[tuple[str, str], ...]
+    argv: tuple[str, ...]
+    script: str
+    env: tuple[tuple[str, str], ...] = ()
+    timeout_s: float = 600.0
+    limits: Limits = field(default_factory=Limits)
+    tags: tuple[str, ...] = ()
+    skip_exit_code: int = 77
+    no_new_privs: bool = True
+    cap_add: tuple[str, ...] = ()
+    summary: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the farm itself could not run an attempt: the step that failed, its errno (0 where there is none), a remedy."""
+
+    step: str
+    message: str
+    errno: int = 0
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One execution of a job in one container, ended.
+
+    Times: ``started_at`` is wall-clock seconds since the epoch, for people; ``setup_s`` (launch to command started) and
+    ``duration_s`` (command started to ended) are from a monotonic clock. ``wait_status`` is as waitpid(2) gives it, None
+    where the command never ran or its status was lost. ``log_bytes`` counts what was kept; ``log_truncated`` says that
+    more came. ``reason`` is the sentence a report shows. ``isolation`` names what was weakened, empty normally.
+    """
+
+    job_id: str
+    number: int
+    outcome: Outcome
+    started_at: float
+    setup_s: float = 0.0
+    duration_s: float = 0.0
+    wait_status: int | None = None
+    usage: Usage = field(default_factory=Usage)
+    failure: Failure | None = None
+    reason: str = ""
+    log_path: str = ""
+    log_bytes: int = 0
+    log_truncated: bool = False
