@@ -1,0 +1,52 @@
+"""What upper floors ask of lower ones, and neighbours of each other, as Protocols; ``app`` fills them in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from farm.model.distro import Image
+from farm.model.job import Attempt, Job
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What the engine found on its host, for the report and the doctor.
+
+    ``cgroup`` is ``v1``, ``v2`` or ``hybrid``; ``user_namespace`` says that a container's root is an unprivileged user of
+    the host; ``warnings`` are sentences, one for each kind of isolation or quota that is weaker than designed.
+    """
+
+    cgroup: str
+    user_namespace: bool
+    seccomp: bool
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One attempt to make: the job, the image its distro resolved to, and the attempt's number from 1."""
+
+    job: Job
+    image: Image
+    number: int
+
+
+class Engine(Protocol):
+    """Where attempts run."""
+
+    async def start(self) -> EngineInfo:
+        """Make the engine ready; raises ``FarmError`` where the host cannot run containers."""
+        ...
+
+    async def run(self, work: Work) -> Attempt:
+        """Run one attempt to its end. Never raises for what happens to the attempt: that is its outcome."""
+        ...
+
+    def cancel(self, job_id: str) -> None:
+        """Kill the running attempt of ``job_id``, which then ends as ``cancelled``; nothing happens if there is none."""
+        ...
+
+    async def close(self) -> None:
+        """Kill what still runs and leave nothing behind. May be called twice."""
+        ...
