@@ -1,0 +1,144 @@
+"""A tree against a model: the model's value, and every error of pydantic's as a problem with its place."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from farm.matrix import schema
+from farm.matrix.problems import Problem
+from farm.matrix.source import Place, SourceText
+from farm.matrix.tree import MappingNode, Node, Scalar, SequenceNode
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_PLACES: Mapping[str, type[BaseModel]] = {
+    "resources": schema.Resources,
+    "strategy": schema.Strategy,
+    "jobs.<id>": schema.JobEntry,
+    "the top of the file": schema.MatrixFile,
+}
+"""Where else an unknown key might belong, in the words of a remedy."""
+
+
+def check(source: SourceText, node: Node, model: type[_Model], called: str, problems: list[Problem]) -> _Model | None:
+    """``node`` as ``model``, or None where that cannot be; errors are appended to ``problems``.
+
+    There is a model also where unknown keys, or parts that the model does not need, were wrong: without those, so that
+    later checks can find what else is wrong. ``called`` names the value for its own errors: ``the job 'unit'``.
+    """
+    if not isinstance(node, MappingNode):
+        problems.append(source.problem(node.place, f"{called} is a mapping of keys and values, not {_kind(node)}"))
+        return None
+    data = plain(node)
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+    problems.extend(_problem(source, node, detail, model, called) for detail in details)
+    needed: frozenset[str] = getattr(model, "NEEDED", frozenset())
+    if any(detail["loc"][0] in needed for detail in details if detail["type"] != "extra_forbidden"):
+        return None
+    for detail in details:
+        _remove(data, detail["loc"] if detail["type"] == "extra_forbidden" else detail["loc"][:1])
+    try:
+        return model.model_validate(data)
+    except ValidationError:
+        return None
+
+
+def plain(node: Node) -> object:
+    """The tree as dicts, lists and scalars."""
+    if isinstance(node, MappingNode):
+        return {key: plain(value) for key, value in node.values.items()}
+    if isinstance(node, SequenceNode):
+        return [plain(item) for item in node.items]
+    return node
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The remedy that names the nearest of ``known``, or all of them where none is near."""
+    names = list(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"known here: {', '.join(names[:40])}{', …' if len(names) > 40 else ''}" if names else ""
+
+
+def place_of(node: Node, location: Sequence[str | int]) -> Place:
+    """The place of the value that ``location`` leads to below ``node``, or of the last one on the way that is there."""
+    for step in location:
+        if isinstance(node, MappingNode) and isinstance(step, str) and step in node.values:
+            node = node.values[step]
+        elif isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.items):
+            node = node.items[step]
+        else:
+            break
+    return node.place
+
+
+def key_place(node: Node, location: Sequence[str | int]) -> Place:
+    """The place of the key that ``location`` ends with."""
+    for step in location[:-1]:
+        if isinstance(node, MappingNode):
+            node = node.values.get(str(step), node)
+        elif isinstance(node, SequenceNode) and isinstance(step, int):
+            node = node.items[step]
+    if isinstance(node, MappingNode) and location and location[-1] in node.keys:
+        return node.keys[str(location[-1])].place
+    return node.place
+
+
+def _problem(source: SourceText, node: Node, detail: ErrorDetails, model: type[BaseModel], called: str) -> Problem:
+    location = detail["loc"]
+    last = str(location[-1]) if location else ""
+    if detail["type"] == "extra_forbidden":
+        return source.problem(key_place(node, location), *_unknown(last, _keys(model, location[:-1])))
+    if detail["type"] == "missing":
+        holder = repr(location[-2]) if len(location) > 1 else called
+        return source.problem(place_of(node, location[:-1]), f"{holder} has no key {last!r}, and needs one")
+    place = place_of(node, location)
+    message, _, remedy = detail["msg"].partition("\n")
+    if detail["type"] != "refused":
+        wanted = "a list" if detail["type"] == "list_type" else "a mapping of keys and values"
+        message, remedy = f"{last!r} is {wanted}", ""
+    return source.problem(place, message, remedy)
+
+
+def _unknown(key: str, known: list[str]) -> tuple[str, str]:
+    if key in schema.LATER:
+        return f"the key {key!r} is not supported yet", "remove it; docs/matrix.md lists the keys of this version"
+    for called, model in _PLACES.items():
+        if key in _keys(model, ()):
+            return f"unknown key {key!r}", f"{key!r} belongs in {called}"
+    return f"unknown key {key!r}", nearest(key, known)
+
+
+def _keys(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
+    """The keys that the model at ``location`` knows."""
+    for step in location:
+        field = next((f for name, f in model.model_fields.items() if (f.alias or name) == step), None)
+        if field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            model = field.annotation
+        elif step == "strategy":
+            model = schema.Strategy
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _remove(data: object, location: Sequence[str | int]) -> None:
+    for step in location[:-1]:
+        if isinstance(data, dict):
+            data = data.get(step)
+        elif isinstance(data, list):
+            data = data[int(step)]
+    if isinstance(data, dict) and location:
+        data.pop(location[-1], None)
+
+
+def _kind(node: Node) -> str:
+    if isinstance(node, Scalar):
+        return "nothing" if node.kind == "null" else f"the value {node.text!r}"
+    return "a list" if isinstance(node, SequenceNode) else "a mapping"

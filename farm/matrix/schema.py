@@ -1,0 +1,171 @@
+"""The closed schema of a matrix file and of a catalogue file, as pydantic models over the tree's scalars.
+
+A model sees mappings as ``dict``, lists as ``list`` and every value as a ``tree.Scalar``; the annotated types below
+turn those into what the field holds. Whatever can be wrong on its own is found here; ``assemble`` and ``catalogue``
+find what is wrong between fields. Parts checked one by one, so that an error in one hides none in another, are ``Raw``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, RootModel
+
+from farm.kernel.capability import NAMES as CAPABILITIES
+from farm.matrix import scalars
+from farm.matrix.tree import Scalar
+
+Raw: TypeAlias = Annotated[Any, Field()]
+Text: TypeAlias = Annotated[InstanceOf[Scalar], BeforeValidator(scalars.text)]
+AsWritten: TypeAlias = Annotated[InstanceOf[Scalar], BeforeValidator(scalars.encodable)]
+Line: TypeAlias = Annotated[str, BeforeValidator(scalars.line)]
+Duration: TypeAlias = Annotated[float, BeforeValidator(scalars.duration_s)]
+Size: TypeAlias = Annotated[int, BeforeValidator(scalars.size_bytes)]
+Swap: TypeAlias = Annotated[int, BeforeValidator(scalars.swap_bytes)]
+Cpus: TypeAlias = Annotated[float, BeforeValidator(scalars.cpus)]
+Boolean: TypeAlias = Annotated[bool, BeforeValidator(scalars.boolean)]
+Pids: TypeAlias = Annotated[int, BeforeValidator(scalars.integer(1, 4_194_304))]
+IoWeight: TypeAlias = Annotated[int, BeforeValidator(scalars.integer(1, 10_000))]
+ExitCode: TypeAlias = Annotated[int, BeforeValidator(scalars.integer(1, 255))]
+
+NAME_RULE = "use lower-case letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 64"
+Name: TypeAlias = Annotated[str, BeforeValidator(scalars.matching(scalars.NAME, "a name", NAME_RULE))]
+Tag: TypeAlias = Annotated[
+    str, BeforeValidator(scalars.matching(scalars.TAG, "a tag", "use letters, digits, '.', '_' and '-', at most 64"))
+]
+
+
+def _sha256(value: object) -> str:
+    found = scalars.text(value).text
+    if len(found) != 64 or not set(found.lower()) <= set("0123456789abcdef"):
+        raise scalars.refused(f"not a sha256: {len(found)} characters", "it is 64 hex digits, as sha256sum prints")
+    return found.lower()
+
+
+def _capability(value: object) -> str:
+    found = scalars.text(value).text
+    bare = found.upper().removeprefix("CAP_")
+    if bare not in CAPABILITIES:
+        raise scalars.refused(f"no capability is called {found!r}", "names are those of capabilities(7), like NET_RAW")
+    return bare
+
+
+def _version(value: object) -> int:
+    found = scalars.scalar(value)
+    if found.kind != "int" or found.text != "1":
+        raise scalars.refused(f"version {found.text!r} is not known", "this farm reads version: 1")
+    return 1
+
+
+Sha256: TypeAlias = Annotated[str, BeforeValidator(_sha256)]
+Capability: TypeAlias = Annotated[str, BeforeValidator(_capability)]
+Environment: TypeAlias = dict[str, AsWritten]
+
+
+class Closed(BaseModel):
+    """A mapping of known keys; ``-`` in the file is ``_`` here."""
+
+    NEEDED: ClassVar[frozenset[str]] = frozenset()
+    """Keys without a sound value for which there is no use in looking at the rest."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=lambda name: name.replace("_", "-"))
+
+
+class Resources(Closed):
+    """``resources``: what a container may use."""
+
+    cpus: Cpus | None = None
+    memory: Size | None = None
+    pids: Pids | None = None
+    disk: Size | None = None
+    io_weight: IoWeight | None = None
+    swap: Swap | None = None
+
+
+class Defaults(Closed):
+    """``defaults``, below every job."""
+
+    NEEDED = frozenset({"env"})
+
+    timeout: Duration | None = None
+    resources: Resources = Field(default_factory=Resources)
+    shell: Text | None = None
+    env: Environment = Field(default_factory=dict)
+
+
+class Variables(RootModel[Environment]):
+    """The file's own ``env``."""
+
+    NEEDED: ClassVar[frozenset[str]] = frozenset()
+
+
+class Axes(BaseModel):
+    """``strategy.matrix``: any name is an axis with its values, but ``exclude`` and ``include``."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, list[AsWritten]]
+    exclude: list[dict[str, AsWritten]] = Field(default_factory=list)
+    include: list[dict[str, AsWritten]] = Field(default_factory=list)
+
+
+class Strategy(Closed):
+    """``strategy``."""
+
+    matrix: Axes
+
+
+class JobEntry(Closed):
+    """One value of ``jobs``."""
+
+    NEEDED = frozenset({"run", "env", "strategy", "distros"})
+
+    run: Text
+    summary: Text | None = None
+    shell: Text | None = None
+    env: Environment = Field(default_factory=dict)
+    timeout: Duration | None = None
+    resources: Resources = Field(default_factory=Resources)
+    distros: list[Text] | None = None
+    tags: list[Tag] = Field(default_factory=list)
+    skip_exit_code: ExitCode = 77
+    strategy: Strategy | None = None
+    no_new_privs: Boolean = True
+    cap_add: list[Capability] = Field(default_factory=list)
+
+
+class DistroEntry(Closed):
+    """A distro defined inline or in a catalogue file."""
+
+    NEEDED = frozenset({"name", "rootfs"})
+
+    name: Name
+    rootfs: Text
+    sha256: Sha256 | None = None
+    tags: list[Tag] = Field(default_factory=list)
+
+
+class MatrixFile(Closed):
+    """The whole file; its parts are checked one by one."""
+
+    version: Annotated[int, BeforeValidator(_version)]
+    name: Line | None = None
+    distros: list[Raw]
+    defaults: dict[str, Raw] = Field(default_factory=dict)
+    env: dict[str, Raw] = Field(default_factory=dict)
+    jobs: dict[str, Raw]
+
+
+class CatalogueFile(Closed):
+    """One file of ``distros/``."""
+
+    distros: list[Raw]
+
+
+LATER = frozenset(
+    {
+        "if", "needs", "mounts", "prepare", "always", "debug", "working-directory", "user", "idle-timeout", "retries",
+        "expect", "network", "hostname", "privileged", "init", "shards", "artifacts", "priority", "fail-fast",
+        "max-parallel",
+    }
+)  # fmt: skip
+"""Keys of the full design that this version does not know yet."""
