@@ -1,0 +1,321 @@
+"""A container's set-up as an ordered tuple of frozen operations: pure, printable, performed by ``setup``.
+
+The zygote lives in a tiny root file system of its own, which every container starts from::
+
+    /views/N        idmapped views of the directories that images lie in
+    /empty          an empty read-only directory, for masks
+    /c              where a container mounts its scratch space:
+    /c/root         its root file system: an overlay
+    /c/upper /c/work, /c/upper1 /c/work1, ...   the writable half of each overlay
+
+Two facts shape the order. An overlay merges directories but lets a directory of its upper layer hide anything else below
+it, so making /proc, /sys, /dev and /etc in the upper layer first means that whatever an image has under these names,
+symbolic links included, can never be followed by a mount (CVE-2019-19921, CVE-2023-27561). And all of this happens as
+real root before the user namespace is entered, so no mount here can be undone from inside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from farm.container.spec import ContainerSpec, Host
+from farm.kernel.mount import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
+
+SCRATCH = "/c"
+ROOT = "/c/root"
+
+MASKED = (
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+)
+"""What is hidden, as containerd and Docker hide it by default."""
+
+READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+"""What is read-only, as containerd makes it by default; the whole of /sys is besides."""
+
+DEVICES = (("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0))
+LINKS = (
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+    ("ptmx", "pts/ptmx"),
+)
+_TTY_GROUP = 5  # the same number on every distribution that has the group
+_NO_EXEC = MS_NOSUID | MS_NODEV | MS_NOEXEC
+_SHM_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """mount(2); ``data`` as the file system takes it."""
+
+    fstype: str
+    target: str
+    flags: int = 0
+    data: str = ""
+    source: str = ""
+
+    @property
+    def step(self) -> str:
+        return f"mount {self.fstype} on {_inside(self.target)}"
+
+
+@dataclass(frozen=True, slots=True)
+class MountDisk:
+    """Mount the block device that came with the request as the scratch space; its file system is ext4."""
+
+    target: str
+    owner: int
+    step: str = "mount disk-backed scratch space"
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """Bind ``source`` on ``target``, read-only where asked; both are paths that only the farm made."""
+
+    source: str
+    target: str
+    read_only: bool = False
+
+    @property
+    def step(self) -> str:
+        return f"bind {_inside(self.target)}"
+
+
+@dataclass(frozen=True, slots=True)
+class BindCgroups:
+    """Show the container's own v1 groups, read-only, below ``target``."""
+
+    target: str
+    step: str = "bind /sys/fs/cgroup"
+
+
+@dataclass(frozen=True, slots=True)
+class MakeDirectory:
+    """A directory that the container's root owns."""
+
+    path: str
+    owner: int
+    mode: int = 0o755
+
+    @property
+    def step(self) -> str:
+        return f"mkdir {_inside(self.path)}"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFile:
+    """A small file that the container's root owns, or an existing kernel file where ``owner`` is -1."""
+
+    path: str
+    text: str
+    owner: int
+    mode: int = 0o644
+
+    @property
+    def step(self) -> str:
+        return f"write {_inside(self.path)}"
+
+
+@dataclass(frozen=True, slots=True)
+class MakeDevices:
+    """The device nodes and links of a minimal /dev at ``target``."""
+
+    target: str
+    owner: int
+    step: str = "populate /dev"
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseLoopback:
+    """Bring up ``lo`` of the new network namespace."""
+
+    step: str = "bring up loopback"
+
+
+@dataclass(frozen=True, slots=True)
+class SetHostname:
+    """sethostname(2)."""
+
+    name: str
+    step: str = "set hostname"
+
+
+@dataclass(frozen=True, slots=True)
+class PivotRoot:
+    """pivot_root(2) to ``new_root``, then let go of everything else; verified by the working directory."""
+
+    new_root: str
+    step: str = "pivot_root"
+
+
+@dataclass(frozen=True, slots=True)
+class DropPrivileges:
+    """Enter the shared user namespace, become its root, keep ``capabilities`` only, take the seccomp filter."""
+
+    capabilities: int
+    no_new_privs: bool
+    filter_id: int
+    step: str = "drop privileges"
+
+
+Operation = (
+    Mount
+    | MountDisk
+    | Bind
+    | BindCgroups
+    | MakeDirectory
+    | WriteFile
+    | MakeDevices
+    | RaiseLoopback
+    | SetHostname
+    | PivotRoot
+    | DropPrivileges
+)
+
+
+def plan(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
+    """Everything between the new namespaces and the command, in order."""
+    owner = host.id_base
+    return (
+        *_scratch(spec, owner),
+        *_layers(spec, owner),
+        *_identity(spec, owner),
+        *_overlays(spec),
+        *_proc(host),
+        *_dev(owner),
+        *_sys(host),
+        *_hidden(host),
+        SetHostname(spec.hostname),
+        PivotRoot(ROOT),
+        DropPrivileges(spec.capabilities, spec.no_new_privs, spec.filter_id),
+    )
+
+
+def _scratch(spec: ContainerSpec, owner: int) -> tuple[Operation, ...]:
+    """The space that everything written goes to. tmpfs pages are charged to the job's memory quota."""
+    if spec.on_disk:
+        return (MountDisk(SCRATCH, owner),)
+    data = f"size={spec.limits.memory_bytes},mode=755,uid={owner},gid={owner}"
+    return (Mount("tmpfs", SCRATCH, MS_NODEV, data, "farm"),)
+
+
+def _layers(spec: ContainerSpec, owner: int) -> tuple[Operation, ...]:
+    made = [MakeDirectory(ROOT, owner)]
+    for number in range(len(spec.overlays)):
+        made += [MakeDirectory(_upper(number), owner), MakeDirectory(_work(number), 0, 0o700)]
+    return (*made, *(MakeDirectory(f"{_upper(0)}/{name}", owner) for name in ("proc", "sys", "dev", "etc")))
+
+
+def _identity(spec: ContainerSpec, owner: int) -> tuple[Operation, ...]:
+    """/etc/hosts, /etc/hostname and /etc/resolv.conf as plain files, so that tests may edit or replace them."""
+    etc = f"{_upper(0)}/etc"
+    hosts = (
+        "127.0.0.1\tlocalhost\n"
+        "::1\tlocalhost ip6-localhost ip6-loopback\n"
+        "fe00::0\tip6-localnet\n"
+        "ff02::1\tip6-allnodes\n"
+        "ff02::2\tip6-allrouters\n"
+        f"127.0.1.1\t{spec.hostname}\n"
+    )
+    return (
+        WriteFile(f"{etc}/hosts", hosts, owner),
+        WriteFile(f"{etc}/hostname", f"{spec.hostname}\n", owner),
+        WriteFile(f"{etc}/resolv.conf", spec.resolv_conf, owner),
+    )
+
+
+def _overlays(spec: ContainerSpec) -> tuple[Operation, ...]:
+    return tuple(
+        Mount(
+            "overlay",
+            ROOT if overlay.target == "/" else ROOT + overlay.target,
+            MS_NODEV,
+            overlay_options(overlay.lowers, _upper(number), _work(number)),
+            "farm",
+        )
+        for number, overlay in enumerate(spec.overlays)
+    )
+
+
+def overlay_options(lowers: tuple[str, ...], upper: str, work: str) -> str:
+    """Options of overlayfs; a path's backslashes, commas and colons are escaped as the kernel's parser wants."""
+    lower = ":".join(_escaped(path) for path in lowers)
+    return f"lowerdir={lower},upperdir={upper},workdir={work}"
+
+
+def _proc(host: Host) -> tuple[Operation, ...]:
+    """/proc, while it can still be written the two settings that let an unprivileged root serve port 80 and ping."""
+    net = f"{ROOT}/proc/sys/net/ipv4"
+    last_id = host.id_base + 65535 if host.id_base else 2147483647
+    return (
+        Mount("proc", f"{ROOT}/proc", _NO_EXEC, "", "proc"),
+        RaiseLoopback(),
+        WriteFile(f"{net}/ip_unprivileged_port_start", "0", -1),
+        WriteFile(f"{net}/ping_group_range", f"{host.id_base} {last_id}", -1),
+    )
+
+
+def _dev(owner: int) -> tuple[Operation, ...]:
+    dev = f"{ROOT}/dev"
+    ids = f"uid={owner},gid={owner}"
+    return (
+        Mount("tmpfs", dev, MS_NOSUID | MS_NOEXEC, f"mode=755,size=64k,{ids}", "dev"),
+        MakeDevices(dev, owner),
+        Mount(
+            "devpts",
+            f"{dev}/pts",
+            MS_NOSUID | MS_NOEXEC,
+            f"newinstance,ptmxmode=0666,mode=0620,gid={owner + _TTY_GROUP}",
+            "devpts",
+        ),
+        Mount("tmpfs", f"{dev}/shm", _NO_EXEC, f"mode=1777,size={_SHM_BYTES},{ids}", "shm"),
+        Mount("mqueue", f"{dev}/mqueue", _NO_EXEC, "", "mqueue"),
+    )
+
+
+def _sys(host: Host) -> tuple[Operation, ...]:
+    sysfs = Mount("sysfs", f"{ROOT}/sys", _NO_EXEC | MS_RDONLY, "", "sysfs")
+    cgroup = f"{ROOT}/sys/fs/cgroup"
+    if host.cgroup2:
+        return (sysfs, Mount("cgroup2", cgroup, _NO_EXEC | MS_RDONLY, "", "cgroup"))
+    return (sysfs, Mount("tmpfs", cgroup, _NO_EXEC, "mode=755,size=64k", "cgroup"), BindCgroups(cgroup))
+
+
+def _hidden(host: Host) -> tuple[Operation, ...]:
+    read_only = tuple(Bind(ROOT + path, ROOT + path, read_only=True) for path in host.read_only)
+    masked = tuple(
+        Bind("/empty" if path in host.masked_directories else f"{ROOT}/dev/null", ROOT + path) for path in host.masked
+    )
+    return read_only + masked
+
+
+def _upper(number: int) -> str:
+    return f"{SCRATCH}/upper{number or ''}"
+
+
+def _work(number: int) -> str:
+    return f"{SCRATCH}/work{number or ''}"
+
+
+def _escaped(path: str) -> str:
+    return path.replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
+
+
+def _inside(path: str) -> str:
+    """``path`` as the container will see it."""
+    for prefix in (ROOT, _upper(0)):
+        if path == prefix or path.startswith(prefix + "/"):
+            return path[len(prefix) :] or "/"
+    return path

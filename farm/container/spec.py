@@ -1,0 +1,50 @@
+"""What a container is asked to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from farm.kernel import capability
+from farm.model.distro import Overlay
+from farm.model.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """One container, as the engine asks the launcher for it.
+
+    ``overlays`` are host paths (the launcher maps them to its idmapped views). ``environment`` is what the command gets,
+    whole. ``capabilities`` are bits. ``filter_id`` names a seccomp filter the launcher was given before, 0 for none.
+    ``on_disk`` says that the scratch space is a block device whose descriptor comes with the request, instead of a tmpfs.
+    ``hold`` keeps the container after its command has ended until it is released. ``terminal`` gives the command a
+    pseudo-terminal, whose other end comes back with the answer.
+    """
+
+    overlays: tuple[Overlay, ...]
+    argv: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
+    hostname: str = "farm"
+    working_directory: str = "/"
+    limits: Limits = field(default_factory=Limits)
+    capabilities: int = capability.mask(capability.DEFAULT)
+    no_new_privs: bool = True
+    filter_id: int = 0
+    on_disk: bool = False
+    hold: bool = False
+    terminal: bool = False
+    resolv_conf: str = "# loopback only: this container has no network\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the zygote found or made once, that every container's plan depends on.
+
+    ``id_base`` is the host's uid and gid of a container's root, 0 without a user namespace. ``masked`` and ``read_only`` are
+    the paths of the wanted lists that this kernel has; of ``masked``, those in ``masked_directories`` are directories.
+    """
+
+    id_base: int
+    cgroup2: bool
+    masked: tuple[str, ...]
+    masked_directories: frozenset[str]
+    read_only: tuple[str, ...]
