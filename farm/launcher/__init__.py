@@ -1,0 +1,1 @@
+"""The zygote, the process that makes containers (``zygote``), and the side of it that the engine talks to (``client``)."""
