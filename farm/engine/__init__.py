@@ -1,0 +1,1 @@
+"""Where an attempt runs, and what its end means."""

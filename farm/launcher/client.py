@@ -222,12 +222,12 @@ class Client:
     def _handle(self, message: protocol.Message, descriptors: list[int]) -> None:
         op = message["op"]
         if op == "ready" and self._ready is not None:
-            self._ready.set_result(
-                Ready(message["cgroup"], message["user_namespace"], tuple(message["warnings"]))
-            )
+            self._ready.set_result(Ready(message["cgroup"], message["user_namespace"], tuple(message["warnings"])))
         elif op == "unready" and self._ready is not None:
             self._ready.set_exception(
-                FarmError("this host cannot run containers", f"{message['step']}: {message['message']}", message["hint"])
+                FarmError(
+                    "this host cannot run containers", f"{message['step']}: {message['message']}", message["hint"]
+                )
             )
         elif op == "ended":
             container = self._containers.pop(message["id"], None)
@@ -256,7 +256,9 @@ class Client:
                 os.close(fd)
         self._backlog.clear()
         if self._ready is not None and not self._ready.done():
-            self._ready.set_exception(FarmError("the zygote ended before it was ready", "", "look above for its last words"))
+            self._ready.set_exception(
+                FarmError("the zygote ended before it was ready", "", "look above for its last words")
+            )
         lost = Failure("zygote", "the process that makes containers ended, and every container with it")
         for container in self._containers.values():
             if not container.ended.done():

@@ -165,9 +165,7 @@ class Zygote:
     def _listen(self, child: Child) -> bool:
         """Pass on one message of PID 1; False when there is none left."""
         try:
-            data, descriptors, _, _ = socket.recv_fds(
-                child.control, protocol.MESSAGE_BYTES, 1, socket.MSG_DONTWAIT
-            )
+            data, descriptors, _, _ = socket.recv_fds(child.control, protocol.MESSAGE_BYTES, 1, socket.MSG_DONTWAIT)
         except (BlockingIOError, ConnectionResetError):
             return False
         if not data:

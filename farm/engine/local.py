@@ -1,0 +1,225 @@
+"""The engine that runs attempts on this host, through one zygote."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+
+from farm.container.spec import ContainerSpec
+from farm.engine import verdict
+from farm.engine.log import LogCapture
+from farm.errors import FarmError
+from farm.kernel import capability
+from farm.kernel.userns import IdMap
+from farm.launcher.client import Client, Container, Ended
+from farm.launcher.filter import compile_filter
+from farm.model.job import Attempt, Failure, Job
+from farm.model.outcome import Outcome
+from farm.model.paths import safe_name
+from farm.model.ports import EngineInfo, Work
+
+LOG_CAP_BYTES = 64 << 20
+GRACE_S = 5.0
+"""Between SIGTERM and SIGKILL of a job that ran past its timeout."""
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class LocalEngine:
+    """``Engine`` of ``farm.model.ports`` on this host.
+
+    Logs go to ``run_dir``/logs/<job>/<attempt>.log. ``views`` are the directories that images lie in: the store, and the
+    host's own folders for the ``host`` image. ``id_map`` is the range of the shared user namespace, None for none.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        run_dir: str,
+        views: tuple[str, ...],
+        id_map: IdMap | None,
+        *,
+        log_cap_bytes: int = LOG_CAP_BYTES,
+        grace_s: float = GRACE_S,
+    ) -> None:
+        self._run_id = run_id
+        self._run_dir = run_dir
+        self._views = views
+        self._id_map = id_map
+        self._log_cap_bytes = log_cap_bytes
+        self._grace_s = grace_s
+        self._client: Client | None = None
+        self._restart = asyncio.Lock()
+        self._filters: dict[int, int] = {}  # capabilities -> filter id
+        self._running: dict[str, Container] = {}
+        self._cancelled: set[str] = set()
+        self._null_fd = -1
+
+    async def start(self) -> EngineInfo:
+        """Start the zygote. Raises ``FarmError`` where this host cannot run containers."""
+        self._null_fd = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        self._client = Client(self._run_id, self._views, self._id_map)
+        ready = await self._client.start()
+        return EngineInfo(ready.cgroup, ready.user_namespace, seccomp=True, warnings=ready.warnings)
+
+    async def run(self, work: Work) -> Attempt:
+        """Run one attempt to its end; whatever happens to it is its outcome."""
+        started_at = time.time()
+        name = f"logs/{safe_name(work.job.id)}/{work.number}.log"
+        try:
+            log = LogCapture(os.path.join(self._run_dir, name), self._log_cap_bytes)
+        except OSError as error:
+            return _errored(work, started_at, "open log", error)
+        try:
+            return await self._attempt(work, log, name, started_at)
+        except OSError as error:
+            return _errored(work, started_at, "capture log", error)
+        except FarmError as error:
+            return _errored(work, started_at, "launch", error)
+        finally:
+            log.close()
+            self._running.pop(work.job.id, None)
+            self._cancelled.discard(work.job.id)
+
+    def cancel(self, job_id: str) -> None:
+        """Kill the running attempt of ``job_id``, which then ends as ``cancelled``."""
+        container = self._running.get(job_id)
+        if container is not None:
+            self._cancelled.add(job_id)
+            container.kill()
+
+    async def close(self) -> None:
+        """Kill what still runs and leave nothing behind; may be called twice."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+        if self._null_fd >= 0:
+            os.close(self._null_fd)
+            self._null_fd = -1
+
+    async def _attempt(self, work: Work, log: LogCapture, log_path: str, started_at: float) -> Attempt:
+        job = work.job
+        client = await self._zygote()
+        launched_s = time.monotonic()
+        spec = self._spec(work, client)
+        container = client.launch(spec, (self._null_fd, log.write_fd, log.write_fd))
+        log.close_write()
+        self._running[job.id] = container
+        timed_out, ended = await self._watch(container, job.timeout_s)
+        await log.finish()
+        found = verdict.judge(
+            ended,
+            timed_out=timed_out,
+            cancelled=job.id in self._cancelled,
+            skip_exit_code=job.skip_exit_code,
+        )
+        command_started_s = _started_s(container)
+        return Attempt(
+            job_id=job.id,
+            number=work.number,
+            outcome=found.outcome,
+            started_at=started_at,
+            setup_s=(command_started_s or ended.at_s) - launched_s,
+            duration_s=ended.at_s - command_started_s if command_started_s else 0.0,
+            wait_status=ended.status,
+            usage=ended.usage,
+            failure=found.failure,
+            reason=found.reason,
+            log_path=log_path,
+            log_bytes=log.kept_bytes,
+            log_truncated=log.lost_bytes > 0,
+        )
+
+    async def _watch(self, container: Container, timeout_s: float) -> tuple[str, Ended]:
+        """Wait for the end, enforcing the timeout: SIGTERM, grace, then everything killed."""
+        timed_out: list[str] = []
+        loop = asyncio.get_running_loop()
+        timers: list[asyncio.TimerHandle] = []
+
+        def expire() -> None:
+            timed_out.append(f"ran longer than its timeout of {timeout_s:g} s")
+            container.signal(signal.SIGTERM)
+            timers.append(loop.call_later(self._grace_s, container.kill))
+
+        def begin(_: asyncio.Future[float]) -> None:
+            timers.append(loop.call_later(timeout_s, expire))
+
+        container.started.add_done_callback(begin)
+        try:
+            ended = await container.ended
+        finally:
+            container.started.remove_done_callback(begin)
+            for timer in timers:
+                timer.cancel()
+        return (timed_out[0] if timed_out else ""), ended
+
+    async def _zygote(self) -> Client:
+        """The zygote's client; a zygote that died is replaced, so that a run outlives it."""
+        if self._client is None:
+            raise FarmError("the engine is closed")
+        if not self._client.alive:
+            async with self._restart:
+                if not self._client.alive:
+                    await self._client.close()
+                    self._filters.clear()
+                    self._client = Client(self._run_id, self._views, self._id_map)
+                    await self._client.start()
+        return self._client
+
+    def _spec(self, work: Work, client: Client) -> ContainerSpec:
+        job = work.job
+        capabilities = capability.mask(capability.DEFAULT) | capability.mask(job.cap_add)
+        return ContainerSpec(
+            overlays=work.image.overlays,
+            argv=job.argv,
+            environment=self._environment(work),
+            hostname=hostname(job),
+            limits=job.limits,
+            capabilities=capabilities,
+            no_new_privs=job.no_new_privs,
+            filter_id=self._filter(capabilities, client),
+        )
+
+    def _filter(self, capabilities: int, client: Client) -> int:
+        if capabilities not in self._filters:
+            self._filters[capabilities] = len(self._filters) + 1
+            client.add_filter(self._filters[capabilities], compile_filter(capabilities))
+        return self._filters[capabilities]
+
+    def _environment(self, work: Work) -> tuple[tuple[str, str], ...]:
+        job = work.job
+        given = {"PATH": _PATH, "HOME": "/root", "TERM": "dumb", "CI": "true", **dict(job.env)}
+        own = {
+            "FARM_RUN": self._run_id,
+            "FARM_JOB": job.id,
+            "FARM_ATTEMPT": str(work.number),
+            "FARM_DISTRO": job.distro,
+        }
+        return tuple({**given, **own}.items())
+
+
+def hostname(job: Job) -> str:
+    """A host name (RFC 1123, at most 63 characters) that says which distro and test this is."""
+    text = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in f"{job.test}-{job.distro}")
+    return text[:63].strip("-").lower() or "farm"
+
+
+def _started_s(container: Container) -> float | None:
+    started = container.started
+    return started.result() if started.done() and not started.cancelled() else None
+
+
+def _errored(work: Work, started_at: float, step: str, error: Exception) -> Attempt:
+    number = error.errno or 0 if isinstance(error, OSError) else 0
+    hint = error.remedy if isinstance(error, FarmError) else ""
+    failure = Failure(step, str(error), number, hint)
+    return Attempt(
+        job_id=work.job.id,
+        number=work.number,
+        outcome=Outcome.ERROR,
+        started_at=started_at,
+        failure=failure,
+        reason=f"{step}: {failure.message}",
+    )

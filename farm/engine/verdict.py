@@ -1,0 +1,62 @@
+"""What the end of a container means for the job: pure."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+
+from farm.launcher.client import Ended
+from farm.model.job import Failure
+from farm.model.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An outcome and the sentence that explains it; ``failure`` where it is the farm's own."""
+
+    outcome: Outcome
+    reason: str = ""
+    failure: Failure | None = None
+
+
+def judge(ended: Ended, *, timed_out: str = "", cancelled: bool = False, skip_exit_code: int = 77) -> Verdict:
+    """The one outcome of an attempt. ``timed_out`` is the sentence of the timeout that was acted on, or empty.
+
+    In this order: what the farm itself did to the container (cancelled), what the farm could not do (error), what the
+    kernel did (oom: its own counter says so, and it explains a timeout as well as an exit), then timeout, then the command.
+    """
+    kills = ended.usage.oom_kills or 0
+    if cancelled:
+        return Verdict(Outcome.CANCELLED, "stopped before it ended")
+    if kills:
+        killed = "a process" if kills == 1 else f"{kills} processes"
+        return Verdict(Outcome.OOM, f"the kernel killed {killed} of this job for exceeding its memory quota")
+    if ended.failure is not None:
+        return Verdict(Outcome.ERROR, f"{ended.failure.step}: {ended.failure.message}", ended.failure)
+    if timed_out:
+        return Verdict(Outcome.TIMEOUT, timed_out)
+    if ended.status is None:
+        return _lost(ended)
+    code = os.waitstatus_to_exitcode(ended.status)
+    if code == 0:
+        return Verdict(Outcome.PASSED)
+    if code == skip_exit_code:
+        return Verdict(Outcome.SKIPPED, f"exit status {code}")
+    return Verdict(Outcome.FAILED, describe(code))
+
+
+def describe(code: int) -> str:
+    """An exit code in words; negative means a signal, as in ``subprocess``."""
+    if code >= 0:
+        return f"exit status {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name} ({signal.strsignal(-code)})"
+    except ValueError:
+        return f"killed by signal {-code}"
+
+
+def _lost(ended: Ended) -> Verdict:
+    how = "" if ended.init_status is None else f", {describe(os.waitstatus_to_exitcode(ended.init_status))}"
+    failure = Failure("init", f"PID 1 of the container ended before the command{how}")
+    return Verdict(Outcome.ERROR, failure.message, failure)
