@@ -1,0 +1,63 @@
+"""Finding the hierarchies of this host and opening them for a run; removing what dead runs left in them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from farm.cgroup import files, folder, hierarchy
+from farm.cgroup.base import Manager
+from farm.cgroup.v1 import V1Manager
+from farm.errors import KernelError
+from farm.kernel import proc
+
+FOLDER = "farm"
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """Folders of dead runs: those ``removed``, and those ``kept`` because something in them would not end in time."""
+
+    removed: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+def open_hierarchies(name: str, *, root: str = "") -> Manager:
+    """The manager of the run ``name`` (``farm/<run-id>``), which this process owns from here on and closes.
+
+    ``root`` is a path below the top of every hierarchy to stay under, such as ``/user.slice``; empty is the top itself.
+    Raises ``KernelError`` where a hierarchy cannot be written. A missing controller is no error: see ``missing``.
+    """
+    found = _layout(root)
+    return V1Manager(found.v1, root=root, name=name)
+
+
+def sweep_dead(*, root: str = "", timeout_s: float = 2.0) -> Swept:
+    """Remove the folders of runs whose owner is dead, and kill what is left in them; those of live runs are left alone.
+
+    May wait ``timeout_s`` for processes to end. Raises ``KernelError`` where a hierarchy cannot be written.
+    """
+    found = _layout(root)
+    deadline_s = time.monotonic() + timeout_s
+    removed: list[str] = []
+    kept: list[str] = []
+    # pids first: with that limit at zero nobody forks while being killed through the other hierarchies.
+    paths = [each.path for each in sorted(found.v1, key=lambda each: "pids" not in each.controllers)]
+    for path in [found.v2, *paths] if found.v2 else paths:
+        gone, left = folder.sweep(f"{path}{root}/{FOLDER}", deadline_s=deadline_s)
+        removed.extend(gone)
+        kept.extend(left)
+    return Swept(tuple(removed), tuple(kept))
+
+
+def _layout(root: str) -> hierarchy.Layout:
+    """The hierarchies to use on this host."""
+    found = hierarchy.layout(proc.mounts())
+    return hierarchy.split(found, _v2_controllers(found.v2, root))
+
+
+def _v2_controllers(path: str, root: str) -> frozenset[str]:
+    try:
+        return frozenset(files.read(f"{path}{root}/cgroup.controllers").split()) if path else frozenset()
+    except KernelError:
+        return frozenset()
