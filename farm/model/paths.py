@@ -1,0 +1,31 @@
+"""Names of files and folders made from names people chose."""
+
+from __future__ import annotations
+
+import hashlib
+
+_KEPT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+=,[]")
+_LONGEST_BYTES = 200
+
+
+def safe_name(job_id: str) -> str:
+    """``job_id`` as one path component: ``unit/alpine[opt=O2]`` becomes ``unit@alpine[opt=O2]``.
+
+    Different ids give different names. Printable ASCII without ``/``, at most 200 bytes, never ``.`` or ``..``, never
+    hidden: other characters are percent-encoded as UTF-8 (lone surrogates too), long names end in a digest of the id.
+    """
+    encoded = "".join(_encoded(letter) for letter in job_id)
+    if not encoded or encoded.startswith("."):
+        encoded = "%2E" + encoded[1:] if encoded else "%"
+    if len(encoded) <= _LONGEST_BYTES:
+        return encoded
+    digest = hashlib.sha256(job_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return f"{encoded[: _LONGEST_BYTES - len(digest) - 1]}~{digest}"
+
+
+def _encoded(letter: str) -> str:
+    if letter in _KEPT:
+        return letter
+    if letter == "/":
+        return "@"
+    return "".join(f"%{byte:02X}" for byte in letter.encode("utf-8", "surrogatepass"))
