@@ -19,9 +19,7 @@ def parse_duration_s(text: str | float) -> float:
     """Seconds of ``text``: a number of seconds, or parts such as ``1h30m``. Raises ``ValueError`` for anything else."""
     if isinstance(text, bool):
         raise ValueError(f"not a duration: {text}")
-    if isinstance(text, (int, float)):
-        seconds = float(text)
-    elif re.fullmatch(r"\d+(\.\d+)?", text.strip()):
+    if isinstance(text, (int, float)) or re.fullmatch(r"\d+(\.\d+)?", text.strip()):
         seconds = float(text)
     elif _DURATION.fullmatch(text.strip()):
         seconds = sum(float(number) * _DURATION_S[unit] for number, unit in _DURATION_PART.findall(text))
@@ -64,10 +62,9 @@ def format_duration(seconds: float) -> str:
 def format_bytes(size: int) -> str:
     """``812 B``, ``1.5 MiB``, ``24 GiB``: three significant figures, binary units."""
     value = float(size)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024:
-            break
+    units = ["B", "KiB", "MiB", "GiB", "TiB"]
+    while value >= 1024 and len(units) > 1:
         value /= 1024
-    else:
-        unit = "TiB"
+        units.pop(0)
+    unit = units[0]
     return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.3g} {unit}"

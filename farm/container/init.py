@@ -21,7 +21,11 @@ from farm.errors import KernelError
 
 _MAIN = 0
 _MESSAGE_BYTES = 1 << 20
-_RESTORED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT)  # dispositions Python changed; the command gets the defaults
+_RESTORED = (
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+    signal.SIGINT,
+)  # dispositions Python changed; the command gets the defaults
 _OOM_FIRST = 500  # so that the kernel picks the command before PID 1, whose death would take its exit status along
 
 
@@ -53,7 +57,7 @@ class Init:
             if terminal:
                 master, slave = os.openpty()
                 # The first terminal that a session leader without one opens becomes its controlling terminal.
-                actions = [(os.POSIX_SPAWN_OPEN, 0, os.ttyname(slave), os.O_RDWR, 0)]
+                actions: list[tuple[object, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.ttyname(slave), os.O_RDWR, 0)]
                 actions += [(os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, 0, 2)]
             else:
                 actions = [(os.POSIX_SPAWN_DUP2, fd, target) for target, fd in enumerate(descriptors)]
@@ -168,7 +172,7 @@ def _spawn(argv: list[str], environment: dict[str, str], actions: list[tuple[obj
                 candidate,
                 argv,
                 environment,
-                file_actions=actions,  # type: ignore[arg-type]  # typeshed wants one exact tuple type
+                file_actions=actions,
                 setsid=True,
                 setsigmask=(),
                 setsigdef=_RESTORED,

@@ -21,6 +21,7 @@ from farm.model.limits import Usage
 
 _BUFFER_BYTES = 4 << 20
 _FAREWELL_S = 10.0
+_NO_ENVIRONMENT: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +130,9 @@ class Client:
             code = f"import sys; sys.path.insert(0, {folder!r}); from farm.launcher.zygote import main; main()"
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-B", "-c", code],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
-                env={},
+                env=_NO_ENVIRONMENT,
                 cwd="/",
                 start_new_session=True,  # Ctrl-C in the terminal is the orchestrator's to act on
             )
@@ -159,7 +160,7 @@ class Client:
         """Send a message, now or as soon as the socket takes it. To a dead zygote: nothing happens."""
         if self._socket is None:
             return
-        data = protocol.encode(op, **fields)
+        data = protocol.encode(op, fields)
         if self._backlog or not self._try_send(data, descriptors):
             self._backlog.append((data, tuple(os.dup(fd) for fd in descriptors)))
             asyncio.get_running_loop().add_writer(self._socket, self._flush)

@@ -90,4 +90,4 @@ PERSONALITIES = (0x0, 0x8, 0x20000, 0x20008, 0xFFFFFFFF)
 """The execution domains that may be set: Linux, its 32-bit and UNAME26 variants, and asking."""
 
 CLOSED_FAMILIES = (38, 40)
-"""AF_ALG and AF_VSOCK: socket(2) with them is ENOSYS. socketcall(2) of 32-bit programs hides its arguments from a filter."""
+"""AF_ALG and AF_VSOCK: socket(2) with them is ENOSYS. socketcall(2) of 32-bit programs hides its family from filters."""

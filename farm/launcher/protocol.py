@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from typing import Any  # JSON: what a message holds is checked where it is used
 
 from farm.container.spec import ContainerSpec
@@ -43,7 +44,7 @@ MOST_DESCRIPTORS = 4
 Message = dict[str, Any]
 
 
-def encode(op: str, **fields: object) -> bytes:
+def encode(op: str, fields: Mapping[str, object]) -> bytes:
     """One message as it goes over the socket."""
     return json.dumps({**fields, "op": op}, separators=(",", ":")).encode()
 

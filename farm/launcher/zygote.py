@@ -1,7 +1,7 @@
 """The zygote: a small, single-threaded process that makes containers, watches them end, and cleans up after them.
 
-It is a separate interpreter (``python -I -S``) because its whole memory is copied for every container: it imports nothing
-that it does not need. It ends when its socket closes, which the kernel does for the orchestrator even on SIGKILL; every
+It is a separate interpreter (``python -I -S``) because its whole memory is copied for every container: it imports
+nothing that it does not need. It ends when its socket closes, which the kernel does for the orchestrator even on SIGKILL; every
 container dies with it (parent-death signal), and it removes its control groups before it goes.
 """
 
@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping, Sequence
 
 from farm.cgroup import detect
 from farm.cgroup.base import Manager
@@ -119,15 +120,17 @@ class Zygote:
             id_map = IdMap(**message["id_map"]) if message["id_map"] else None
             self._ground = ground.prepare(tuple(message["views"]), id_map, manager.mode == "v2", binds)
         except OSError as error:
-            self._say("unready", **init.failure(step, error))
+            self._say("unready", init.failure(step, error))
             return
         self._manager = manager
         gc.freeze()
         self._say(
             "ready",
-            cgroup=manager.mode,
-            user_namespace=self._ground.userns_fd >= 0,
-            warnings=[*self._ground.warnings, *manager.missing],
+            {
+                "cgroup": manager.mode,
+                "user_namespace": self._ground.userns_fd >= 0,
+                "warnings": [*self._ground.warnings, *manager.missing],
+            },
         )
 
     def _launch(self, message: protocol.Message, descriptors: tuple[int, ...]) -> None:
@@ -143,9 +146,7 @@ class Zygote:
         except OSError as error:
             if group is not None:
                 self._manager.release(group)
-            self._say(
-                "ended", id=container_id, status=None, usage={}, failure=init.failure(step, error), at=time.monotonic()
-            )
+            self._say_ended(container_id, failure=init.failure(step, error))
             return
         self._children[container_id] = child
         for fd in (child.pidfd, child.control.fileno()):
@@ -175,8 +176,7 @@ class Zygote:
             self._failures[child.container_id] = message
         elif message["op"] == "exited" and message["number"] == 0:
             self._statuses[child.container_id] = message["status"]
-        fields = {name: value for name, value in message.items() if name != "op"}
-        self._say(message["op"], descriptors, id=child.container_id, at=time.monotonic(), **fields)
+        self._say(message["op"], {**message, "id": child.container_id, "at": time.monotonic()}, descriptors)
         for fd in descriptors:
             os.close(fd)
         return True
@@ -188,15 +188,17 @@ class Zygote:
         failure = self._failures.pop(child.container_id, None)
         status = self._statuses.pop(child.container_id, None)
         self._forget(child)
-        self._say(
-            "ended",
-            id=child.container_id,
+        self._say_ended(
+            child.container_id,
+            failure=failure,
             status=status,
             init_status=init_status,
             usage={name: getattr(usage, name) for name in usage.__slots__},
-            failure=failure,
-            at=time.monotonic(),
         )
+
+    def _say_ended(self, container_id: int, **fields: object) -> None:
+        nothing: dict[str, object] = {"status": None, "init_status": None, "usage": {}, "failure": None}
+        self._say("ended", {**nothing, **fields, "id": container_id, "at": time.monotonic()})
 
     def _forget(self, child: Child) -> None:
         for fd in (child.pidfd, child.control.fileno()):
@@ -209,11 +211,11 @@ class Zygote:
             self._manager.release(child.group)
             self._settling_until_s = time.monotonic() + _SETTLING_S
 
-    def _say(self, op: str, descriptors: list[int] | None = None, **fields: object) -> None:
-        data = protocol.encode(op, **fields)
+    def _say(self, op: str, fields: Mapping[str, object], descriptors: Sequence[int] = ()) -> None:
+        data = protocol.encode(op, fields)
         try:
             if descriptors:
-                socket.send_fds(self._client, [data], descriptors)
+                socket.send_fds(self._client, [data], list(descriptors))
             else:
                 self._client.send(data)
         except (BrokenPipeError, ConnectionResetError):
