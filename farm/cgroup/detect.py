@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from farm.cgroup import files, folder, hierarchy
 from farm.cgroup.base import Manager
+from farm.cgroup.hybrid import HybridManager
 from farm.cgroup.v1 import V1Manager
+from farm.cgroup.v2 import V2Manager
 from farm.errors import KernelError
 from farm.kernel import proc
 
@@ -29,7 +31,16 @@ def open_hierarchies(name: str, *, root: str = "") -> Manager:
     Raises ``KernelError`` where a hierarchy cannot be written. A missing controller is no error: see ``missing``.
     """
     found = _layout(root)
-    return V1Manager(found.v1, root=root, name=name)
+    if not found.v2:
+        return V1Manager(found.v1, root=root, name=name)
+    unified = V2Manager(found.v2, root=root, name=name)
+    if not found.v1:
+        return unified
+    try:
+        return HybridManager(V1Manager(found.v1, root=root, name=name), unified)
+    except OSError:
+        unified.close()
+        raise
 
 
 def sweep_dead(*, root: str = "", timeout_s: float = 2.0) -> Swept:

@@ -61,7 +61,7 @@ def rmdir(path: str) -> bool:
             return True
         if error.errno in (errno.EBUSY, errno.ENOTEMPTY):
             return False
-        raise KernelError("rmdir", error.errno or 0, (path,)) from error
+        raise KernelError("rmdir", error.errno or 0, (path,), _hint(error.errno)) from error
     return True
 
 

@@ -34,7 +34,18 @@ class Place:
 class V1Group:
     """A container's directories, one a hierarchy. Owns no descriptor."""
 
-    __slots__ = ("_before", "_dirs", "_final", "_path", "_places", "_refused_before_kill", "_set", "_stale", "limits")
+    __slots__ = (
+        "_before",
+        "_dirs",
+        "_final",
+        "_frozen",
+        "_path",
+        "_places",
+        "_refused_before_kill",
+        "_set",
+        "_stale",
+        "limits",
+    )
 
     reusable = True
     v2_fd = -1
@@ -48,6 +59,7 @@ class V1Group:
         self._set: dict[str, str] = {}
         self.limits = Limits()
         self._stale = True
+        self._frozen = False
         for path in self._dirs:
             files.mkdir(path)
         self._before = self._read()
@@ -83,6 +95,7 @@ class V1Group:
         """See ``Group.freeze``; does nothing without the freezer controller."""
         path = self._path.get("freezer.state")
         if path is not None:
+            self._frozen = frozen
             files.write(path, "FROZEN" if frozen else "THAWED")
 
     def kill(self) -> None:
@@ -96,7 +109,8 @@ class V1Group:
             files.write(self._path["pids.max"], "0")
         if self._dirs:
             members.kill_all(self._dirs[0])
-        self.freeze(frozen=False)
+        if self._frozen:
+            self.freeze(frozen=False)
 
     def usage(self) -> Usage:
         """See ``Group.usage``."""
@@ -120,6 +134,8 @@ class V1Group:
             if int(files.read(self._path["memory.usage_in_bytes"])) > LEFTOVER_BYTES:
                 return False
             files.write(self._path["memory.max_usage_in_bytes"], "0")
+        if self._frozen:
+            self.freeze(frozen=False)
         self._before = self._final or self._read()
         self._final = None
         self._refused_before_kill = None

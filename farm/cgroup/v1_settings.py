@@ -17,6 +17,7 @@ _NEEDED = (
     ("cpu", "cpu.cfs_quota_us", "no cpu quota: the cpu controller or its CFS bandwidth control is missing"),
     ("cpu time", "cpuacct.usage", "no cpu time: the cpuacct controller is missing"),
     ("memory", _MEMORY, "no memory quota: the memory controller is missing (boot with cgroup_enable=memory)"),
+    ("peak", "memory.max_usage_in_bytes", "no peak memory: the memory controller is missing"),
     ("swap", _MEMORY_AND_SWAP, "no swap quota: memory.memsw is missing (boot with swapaccount=1)"),
     ("pids", "pids.max", "no pids quota: the pids controller is missing"),
     ("io", "blkio.bfq.weight", "no io weight: the blkio controller or the bfq scheduler is missing"),
