@@ -18,6 +18,7 @@ import signal
 import socket
 
 from farm.errors import KernelError
+from farm.kernel import sockets
 
 _MAIN = 0
 _MESSAGE_BYTES = 1 << 20
@@ -94,7 +95,7 @@ class Init:
 
     def _serve(self) -> bool:
         """Answer one message; False when the zygote is gone or said to go."""
-        data, descriptors, _, _ = socket.recv_fds(self._control, _MESSAGE_BYTES, 3)
+        data, descriptors = sockets.receive(self._control, _MESSAGE_BYTES, 3)
         if not data:
             return False
         message = json.loads(data)
@@ -104,7 +105,7 @@ class Init:
                 message["argv"],
                 message["environment"],
                 message["directory"],
-                tuple(descriptors),
+                descriptors,
                 terminal=message["terminal"],
             )
         elif message["op"] == "signal":

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from farm.container.spec import ContainerSpec
 from farm.errors import FarmError
+from farm.kernel import sockets
 from farm.kernel.userns import IdMap
 from farm.launcher import protocol
 from farm.model.job import Failure
@@ -59,7 +60,7 @@ class Container:
         self._id = container_id
         self.started: asyncio.Future[float] = loop.create_future()
         self.ended: asyncio.Future[Ended] = loop.create_future()
-        self.on_message: Callable[[protocol.Message, list[int]], None] | None = None
+        self.on_message: Callable[[protocol.Message, tuple[int, ...]], None] | None = None
 
     def signal(self, signum: int, number: int = 0) -> None:
         """Send ``signum`` to the process group of command ``number``."""
@@ -205,11 +206,11 @@ class Client:
     def _receive(self) -> None:
         while self._socket is not None:
             try:
-                data, descriptors, _, _ = socket.recv_fds(self._socket, protocol.MESSAGE_BYTES, 1)
+                data, descriptors = sockets.receive(self._socket, protocol.MESSAGE_BYTES, 1)
             except BlockingIOError:
                 return
             except ConnectionResetError:
-                data, descriptors = b"", []
+                data, descriptors = b"", ()
             if not data:
                 self._hang_up()
                 return
@@ -220,7 +221,7 @@ class Client:
                     with contextlib.suppress(OSError):
                         os.close(fd)
 
-    def _handle(self, message: protocol.Message, descriptors: list[int]) -> None:
+    def _handle(self, message: protocol.Message, descriptors: tuple[int, ...]) -> None:
         op = message["op"]
         if op == "ready" and self._ready is not None:
             self._ready.set_result(Ready(message["cgroup"], message["user_namespace"], tuple(message["warnings"])))

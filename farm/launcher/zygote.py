@@ -22,7 +22,7 @@ from farm.cgroup import detect
 from farm.cgroup.base import Manager
 from farm.container import init
 from farm.errors import KernelError
-from farm.kernel import proc, process
+from farm.kernel import proc, process, sockets
 from farm.kernel.userns import IdMap
 from farm.launcher import ground, protocol
 from farm.launcher.birth import Child, give_birth
@@ -79,12 +79,12 @@ class Zygote:
             self._manager.close()
 
     def _hear(self) -> bool:
-        data, descriptors, _, _ = socket.recv_fds(self._client, protocol.MESSAGE_BYTES, protocol.MOST_DESCRIPTORS)
+        data, descriptors = sockets.receive(self._client, protocol.MESSAGE_BYTES, protocol.MOST_DESCRIPTORS)
         if not data:
             return False
         message = protocol.decode(data)
         try:
-            self._obey(message, tuple(descriptors))
+            self._obey(message, descriptors)
         finally:
             for fd in descriptors:
                 os.close(fd)
@@ -166,7 +166,7 @@ class Zygote:
     def _listen(self, child: Child) -> bool:
         """Pass on one message of PID 1; False when there is none left."""
         try:
-            data, descriptors, _, _ = socket.recv_fds(child.control, protocol.MESSAGE_BYTES, 1, socket.MSG_DONTWAIT)
+            data, descriptors = sockets.receive(child.control, protocol.MESSAGE_BYTES, 1, socket.MSG_DONTWAIT)
         except (BlockingIOError, ConnectionResetError):
             return False
         if not data:
