@@ -1,0 +1,1 @@
+"""Which job starts when: ``policy`` says what fits, ``state`` decides, ``driver`` carries the decisions out."""

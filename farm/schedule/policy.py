@@ -1,0 +1,79 @@
+"""What of the host a run may use at once, and what a job takes of it.
+
+A quota is a cap and seldom used up, so caps may add up to more than the host has:
+
+- cpu: ``CPU_OVERCOMMIT`` times the cores. A short job mostly waits for its own set-up, its neighbours fill that time;
+  measured, a host is fastest at four to eight such jobs a core. ``-j`` lifts it: then only slots and memory count.
+- memory: ``MEMORY_OVERCOMMIT`` times what is available, but a single job never more than what is available.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from farm.model.limits import Limits
+from farm.units import format_bytes
+
+SLOTS_PER_CORE = 8
+CPU_OVERCOMMIT = 8.0
+MEMORY_OVERCOMMIT = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What may be taken at once: jobs, cores' worth of time (infinite under ``-j``), bytes of all jobs and of one."""
+
+    slots: int
+    cpus: float
+    memory_bytes: int
+    largest_job_bytes: int
+    cores: int
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What one job takes while it runs; jobs of equal demand are interchangeable for the budget."""
+
+    cpus: float
+    memory_bytes: int
+
+
+def budget(cores: int, available_bytes: int, slots: int | None = None) -> Budget:
+    """The budget of a host with ``cores`` and ``available_bytes`` of memory; ``slots`` is what ``-j`` says."""
+    cores = max(1, cores)
+    return Budget(
+        slots=slots or SLOTS_PER_CORE * cores,
+        cpus=math.inf if slots else CPU_OVERCOMMIT * cores,
+        memory_bytes=int(available_bytes * MEMORY_OVERCOMMIT),
+        largest_job_bytes=available_bytes,
+        cores=cores,
+    )
+
+
+def demand(limits: Limits, given: Budget) -> Demand:
+    """What a job with ``limits`` takes; a cpu quota beyond the cores is no more than all of them."""
+    return Demand(min(limits.cpus, float(given.cores)), limits.memory_bytes + limits.swap_bytes)
+
+
+def never_fits(wanted: Demand, given: Budget) -> str:
+    """Why a job with this demand cannot run on this host even alone, with the numbers; empty where it can."""
+    if wanted.memory_bytes > given.largest_job_bytes:
+        asked, available = format_bytes(wanted.memory_bytes), format_bytes(given.largest_job_bytes)
+        return f"asks for {asked} of memory, and this host has {available} available"
+    return ""
+
+
+def fits(wanted: Demand, given: Budget, running: int, cpus: float, memory_bytes: int) -> bool:
+    """Whether one more job fits beside ``running`` jobs that take ``cpus`` and ``memory_bytes``.
+
+    Alone every job fits that is not refused by ``never_fits``, so that a run always ends.
+    """
+    if running == 0:
+        return True
+    # A hair of slack: sums of quotas such as 0.1 are not exact.
+    return (
+        running < given.slots
+        and cpus + wanted.cpus <= given.cpus + 1e-6
+        and memory_bytes + wanted.memory_bytes <= given.memory_bytes
+    )

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import math
+
+from farm.model.limits import Limits
+from farm.schedule import policy
+
+GIB = 1 << 30
+
+
+def test_hundreds_of_small_jobs_may_live_at_once_when_asked_for() -> None:
+    given = policy.budget(2, 8 * GIB, slots=300)
+    wanted = policy.demand(Limits(cpus=1, memory_bytes=64 << 20), given)
+    assert given.cpus == math.inf
+    assert policy.fits(wanted, given, 299, 299.0, 299 * wanted.memory_bytes)
+    assert not policy.fits(wanted, given, 300, 300.0, 300 * wanted.memory_bytes)
+
+
+def test_without_j_cpu_quotas_bound_what_runs() -> None:
+    given = policy.budget(2, 64 * GIB)
+    wanted = policy.demand(Limits(cpus=2), given)
+    assert policy.fits(wanted, given, 7, 14.0, 0)
+    assert not policy.fits(wanted, given, 8, 16.0, 0)
+
+
+def test_a_quota_beyond_the_cores_is_all_of_them() -> None:
+    given = policy.budget(2, GIB)
+    assert policy.demand(Limits(cpus=64), given).cpus == 2
+
+
+def test_a_job_larger_than_the_host_is_refused_with_the_numbers() -> None:
+    given = policy.budget(2, GIB)
+    refused = policy.never_fits(policy.demand(Limits(memory_bytes=GIB, swap_bytes=GIB), given), given)
+    assert "2 GiB" in refused
+    assert "1 GiB" in refused
+    assert policy.never_fits(policy.demand(Limits(memory_bytes=GIB), given), given) == ""
