@@ -1,0 +1,87 @@
+"""A journal gives back what was put in, also after its writer was killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from farm.errors import FarmError
+from farm.journal.queries import read
+from farm.journal.writer import JournalWriter
+from farm.model.job import Attempt, Failure, Job
+from farm.model.limits import Limits, Usage
+from farm.model.outcome import Outcome
+from farm.model.run import JobRecord, RunInfo, RunRecord
+
+INFO = RunInfo(
+    "id", "name", "m.yaml", 1.5, "0", "h", "6", "Debian", 2, 1 << 30, "v1", True, True, ("weak",), ("farm", "run")
+)
+ODD = "a\0b\udc80\u2028é"
+JOB = Job("u/a[o=1]", "u", "a", (("o", "1"),), ("sh", "-c"), ODD, (("K", ODD),), limits=Limits(0.5, disk_bytes=9))
+OTHER = Job("u/b", "u", "b", (), ("sh",), "true", cap_add=("CAP_NET_RAW",), tags=("x",))
+ATTEMPT = Attempt(
+    "u/a[o=1]",
+    1,
+    Outcome.ERROR,
+    2.5,
+    0.1,
+    0.2,
+    256,
+    Usage(0.1, oom_kills=1),
+    Failure("mount", ODD, 13),
+    ODD,
+    "logs/x",
+    3,
+)
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    path = str(tmp_path / "j.sqlite")
+    with JournalWriter(path) as journal:
+        journal.begin(INFO, [JOB, OTHER])
+        journal.attempt(ATTEMPT)
+        journal.outcome(JOB.id, Outcome.ERROR, ODD)
+        journal.note("cleanup", ODD)
+        journal.finish(3.25, "infra")
+    records = (JobRecord(JOB, (ATTEMPT,), Outcome.ERROR, ODD), JobRecord(OTHER))
+    assert read(path) == RunRecord(INFO, records, (("cleanup", ODD),), 3.25, "infra")
+
+
+def test_a_killed_run_is_read_up_to_its_last_commit(tmp_path):
+    path = str(tmp_path / "j.sqlite")
+    child = os.fork()
+    if child == 0:
+        journal = JournalWriter(path)
+        journal.begin(INFO, [JOB, OTHER])
+        journal.attempt(ATTEMPT)
+        journal.commit()
+        journal.outcome(JOB.id, Outcome.ERROR, "lost")
+        os.kill(os.getpid(), signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    assert read(path) == RunRecord(INFO, (JobRecord(JOB, (ATTEMPT,)), JobRecord(OTHER)))
+
+
+def test_a_second_journal_at_one_path_is_refused(tmp_path):
+    path = str(tmp_path / "j.sqlite")
+    with JournalWriter(path):
+        pass
+    with pytest.raises(FarmError, match="cannot be written") as caught:
+        JournalWriter(path)
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("content", [b"not a database, but longer than a header of one" * 9, b""])
+def test_what_is_no_journal_is_refused(tmp_path, content):
+    path = tmp_path / "j.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(FarmError):
+        read(str(path))
+
+
+def test_a_missing_journal_is_not_created(tmp_path):
+    with pytest.raises(FarmError, match="no journal"):
+        read(str(tmp_path / "none"))
+    assert not list(tmp_path.iterdir())
