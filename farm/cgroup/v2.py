@@ -3,6 +3,10 @@
 A group is used again only where its peak memory can be set back: since Linux 6.12 a write to memory.peak does so for
 the descriptor written to, so each group keeps that one open. On older kernels every container gets a new group, which
 costs one mkdir, four writes and one rmdir. (Where there is no memory.peak at all there is nothing to set back.)
+
+A group that was killed by cgroup.kill is never used again: on recent kernels (seen on 6.18) whatever is born into it
+with CLONE_INTO_CGROUP later gets SIGKILL at once. It looks as if the count of kills by which the kernel catches forks
+that race with a kill (``kill_seq``) was compared with that of the parent's group.
 """
 
 from __future__ import annotations
@@ -65,6 +69,7 @@ class V2Group:
         """See ``Group.kill``. Before Linux 5.14, which has cgroup.kill, all are frozen first so that none can fork."""
         if "cgroup.kill" in self._files:
             files.write(f"{self._path}/cgroup.kill", "1")
+            self.reusable = False
         else:
             self.freeze(frozen=True)
             members.kill_all(self._path)
