@@ -1,0 +1,74 @@
+"""``image import|ls|rm`` and ``gc``: the store of root filesystems."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from farm.cli import options
+
+
+@click.group()
+def image() -> None:
+    """The store of unpacked root filesystems."""
+
+
+@image.command(name="import")
+@click.argument("path", type=click.Path(exists=True))
+@click.option("--sha256", metavar="HEX", help="The digest that a tarball must have.")
+def import_image(path: str, sha256: str | None) -> None:
+    """Unpack a tarball or a directory into the store."""
+    from farm.app import id_map, require_root
+    from farm.image.resolve import resolve
+    from farm.image.store import Store
+    from farm.model.distro import Source, SourceKind
+
+    require_root()
+    kind = SourceKind.DIRECTORY if os.path.isdir(path) else SourceKind.TARBALL
+    found = resolve(Source(kind, os.path.abspath(path), sha256), Store(options.home()), id_map())
+    click.echo(f"{found.digest[:12]}  {found.facts.pretty_name or found.source}")
+
+
+@image.command(name="ls")
+@options.table_format
+def list_images(style: str) -> None:
+    """Show the images of the store."""
+    from tabulate import tabulate
+
+    from farm.image.store import Store
+    from farm.units import format_bytes
+
+    rows = [
+        (each.digest[:12], each.facts.pretty_name, each.facts.arch, format_bytes(each.size_bytes), each.source)
+        for each in Store(options.home()).images()
+    ]
+    click.echo(tabulate(rows, ("digest", "system", "arch", "size", "source"), tablefmt=style, disable_numparse=True))
+
+
+@image.command(name="rm")
+@click.argument("digests", nargs=-1, required=True)
+def remove_images(digests: tuple[str, ...]) -> None:
+    """Remove images by their digests, or the beginnings of them."""
+    from farm.app import require_root
+    from farm.errors import UsageError
+    from farm.image.store import Store
+
+    require_root()
+    store = Store(options.home())
+    known = [each.digest for each in store.images()]
+    for prefix in digests:
+        found = [digest for digest in known if digest.startswith(prefix)]
+        if len(found) != 1:
+            raise UsageError(f"{prefix!r} names {len(found)} images", "", "farm image ls shows their digests")
+        store.remove(found[0])
+
+
+@click.command()
+def gc() -> None:
+    """Remove what dead runs and broken imports left in the store."""
+    from farm.app import require_root
+    from farm.image.store import Store
+
+    require_root()
+    Store(options.home()).sweep()

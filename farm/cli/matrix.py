@@ -1,0 +1,93 @@
+"""``run``, ``list`` and ``validate``: what is done with a matrix file."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from farm.cli import options
+
+if TYPE_CHECKING:
+    from farm.app import Ui
+
+
+@click.command()
+@options.selection
+@click.option("-j", "--jobs", "slots", type=click.IntRange(1), metavar="N", help="Up to N jobs at once.")
+@click.option("--reports", default="reports", show_default=True, metavar="DIR", help="Where reports go.")
+@click.option("-q", "--quiet", is_flag=True, help="Only what went wrong.")
+def run(
+    matrix: str,
+    keyword: str | None,
+    distros: tuple[str, ...],
+    tags: tuple[str, ...],
+    slots: int | None,
+    reports: str,
+    quiet: bool,
+) -> int:
+    """Run the jobs of MATRIX and write a report."""
+    from farm import app
+
+    asked = app.RunOptions(
+        matrix=matrix,
+        home=options.home(),
+        reports=reports,
+        keyword=keyword,
+        distros=distros,
+        tags=tags,
+        slots=slots,
+        catalogue=options.catalogue(),
+        argv=tuple(sys.argv[1:]),
+    )
+    outcome = app.run(asked, _ui(quiet=quiet))
+    if outcome.exit_code == app.NOTHING_SELECTED:
+        click.echo("error: no job was selected\nfarm list shows what there is", err=True)
+    return outcome.exit_code
+
+
+@click.command(name="list")
+@options.selection
+@options.table_format
+def list_jobs(matrix: str, keyword: str | None, distros: tuple[str, ...], tags: tuple[str, ...], style: str) -> int:
+    """Show the jobs of MATRIX that would run."""
+    from tabulate import tabulate
+
+    from farm.matrix.expand import expand
+    from farm.matrix.load import load
+    from farm.matrix.select import select
+    from farm.units import format_bytes, format_duration
+
+    jobs = select(expand(load(matrix, options.catalogue())), keyword, distros, tags)
+    rows = [
+        (job.id, f"{job.limits.cpus:g}", format_bytes(job.limits.memory_bytes), format_duration(job.timeout_s))
+        for job in jobs
+    ]
+    click.echo(tabulate(rows, ("job", "cpus", "memory", "timeout"), tablefmt=style, disable_numparse=True))
+    click.echo(f"{len(jobs)} jobs")
+    return 0 if jobs else 5
+
+
+@click.command()
+@click.argument("matrix", default="matrix.yaml")
+def validate(matrix: str) -> None:
+    """Check MATRIX, and show every error in it at once."""
+    from farm.matrix.expand import expand
+    from farm.matrix.load import load
+
+    loaded = load(matrix, options.catalogue())
+    click.echo(f"{matrix}: {len(expand(loaded))} jobs on {len(loaded.distros)} distros, no errors")
+
+
+def _ui(*, quiet: bool) -> Ui:
+    """Live on a terminal, plain lines elsewhere."""
+    from farm.report.terminal import PlainUi, QuietUi
+
+    if quiet:
+        return QuietUi(sys.stdout)
+    if sys.stdout.isatty():
+        from farm.report.live import LiveUi
+
+        return LiveUi(sys.stdout)
+    return PlainUi(sys.stdout)

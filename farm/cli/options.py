@@ -1,0 +1,45 @@
+"""Options that several commands share, and where the farm keeps its things."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def selection(command: _Command) -> _Command:
+    """MATRIX, ``-k``, ``-d`` and ``-t``: which jobs are meant."""
+    for option in (
+        click.option("-t", "--tag", "tags", multiple=True, metavar="GLOB", help="Only jobs with such a tag."),
+        click.option("-d", "--distro", "distros", multiple=True, metavar="GLOB", help="Only on such distros."),
+        click.option("-k", "keyword", metavar="EXPRESSION", help="Only jobs whose id fits, as in pytest."),
+        click.argument("matrix", default="matrix.yaml"),
+    ):
+        command = option(command)
+    return command
+
+
+def table_format(command: _Command) -> _Command:
+    """``--format``: how tabulate draws tables."""
+    return click.option("--format", "style", default="simple", show_default=True, help="Any of tabulate's formats.")(
+        command
+    )
+
+
+def home(environment: Mapping[str, str] = os.environ) -> str:
+    """The farm's folder: ``FARM_HOME``, else /var/lib/farm for root, else farm below XDG_DATA_HOME."""
+    if environment.get("FARM_HOME"):
+        return os.path.abspath(environment["FARM_HOME"])
+    if os.geteuid() == 0:
+        return "/var/lib/farm"
+    data = environment.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+    return os.path.join(data, "farm")
+
+
+def catalogue(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Further folders of distro definitions: ``FARM_DISTROS``, separated by colons."""
+    return tuple(folder for folder in environment.get("FARM_DISTROS", "").split(":") if folder)

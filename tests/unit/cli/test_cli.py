@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from farm.cli import options
+from farm.cli.main import message, status
+from farm.errors import FarmError
+
+MATRIX = """version: 1
+name: small
+distros: [host]
+jobs:
+  unit:
+    run: "true"
+    strategy: {matrix: {opt: [O0, O2]}}
+"""
+
+
+@pytest.fixture
+def matrix(tmp_path: Path) -> str:
+    path = tmp_path / "matrix.yaml"
+    path.write_text(MATRIX)
+    return str(path)
+
+
+def test_list_shows_every_job(matrix: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status(["list", matrix]) == 0
+    shown = capsys.readouterr().out
+    assert "unit/host[opt=O0]" in shown
+    assert "unit/host[opt=O2]" in shown
+    assert "2 jobs" in shown
+
+
+def test_list_of_nothing_is_five(matrix: str) -> None:
+    assert status(["list", matrix, "-k", "nowhere"]) == 5
+
+
+def test_validate_counts(matrix: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status(["validate", matrix]) == 0
+    assert "2 jobs on 1 distros" in capsys.readouterr().out
+
+
+def test_a_wrong_file_is_a_message_and_four(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(MATRIX.replace("strategy", "stratgey"))
+    assert status(["validate", str(path)]) == 4
+    shown = capsys.readouterr().err
+    assert "error: wrong.yaml has 1 error" in shown
+    assert "strategy" in shown
+    assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["list", "--nonsense"], ["run", "-j", "0"], ["list", "/no/such.yaml"]]
+)
+def test_a_wrong_command_line_is_four(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert status(arguments) == 4
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_message_has_brief_detail_and_remedy_on_lines() -> None:
+    assert message(FarmError("no", "why", "what to do")) == "error: no\nwhy\nwhat to do"
+    assert message(FarmError("no")) == "error: no"
+
+
+def test_home_and_catalogue_come_from_the_environment() -> None:
+    assert options.home({"FARM_HOME": "/somewhere"}) == "/somewhere"
+    assert options.catalogue({"FARM_DISTROS": "/a::/b"}) == ("/a", "/b")
+    assert options.catalogue({}) == ()
