@@ -1,0 +1,63 @@
+"""What a run comes to: counts, failures and the status its exit code is made of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from enum import StrEnum
+
+from farm.model.outcome import Outcome
+from farm.model.run import JobRecord, RunRecord
+
+
+class Status(StrEnum):
+    """How a run ended as a whole; ``exit_code`` is that of ``farm run``."""
+
+    GOOD = "good"
+    BAD = "bad"
+    INTERRUPTED = "interrupted"
+    EMPTY = "empty"
+    INFRASTRUCTURE = "infrastructure"
+    DEADLINE = "deadline"
+
+    @property
+    def exit_code(self) -> int:
+        return _EXIT_CODES[self]
+
+
+_EXIT_CODES = {
+    Status.GOOD: 0,
+    Status.BAD: 1,
+    Status.INTERRUPTED: 2,
+    Status.EMPTY: 5,
+    Status.INFRASTRUCTURE: 6,
+    Status.DEADLINE: 7,
+}
+
+
+def status(run: RunRecord | Iterable[Outcome | None], interrupted: bool = False, *, deadline: bool = False) -> Status:
+    """The status of a run or of its jobs' outcomes; a job without an outcome means that the run was interrupted."""
+    outcomes = [record.outcome for record in run.jobs] if isinstance(run, RunRecord) else list(run)
+    if interrupted:
+        return Status.INTERRUPTED
+    if deadline:
+        return Status.DEADLINE
+    if not outcomes:
+        return Status.EMPTY
+    bad = {outcome for outcome in outcomes if outcome is not None and outcome.bad}
+    if bad:
+        return Status.INFRASTRUCTURE if bad == {Outcome.ERROR} else Status.BAD
+    if None in outcomes or Outcome.CANCELLED in outcomes:
+        return Status.INTERRUPTED  # nothing failed, yet not everything was tested: that is not good
+    return Status.GOOD
+
+
+def counts(jobs: Iterable[JobRecord]) -> dict[Outcome, int]:
+    """How many jobs ended in each outcome, in the order of ``Outcome``, those with none left out."""
+    found = Counter(record.outcome for record in jobs)
+    return {outcome: found[outcome] for outcome in Outcome if found[outcome]}
+
+
+def failures(jobs: Iterable[JobRecord]) -> tuple[JobRecord, ...]:
+    """The bad jobs, in the order of the matrix."""
+    return tuple(record for record in jobs if record.outcome is not None and record.outcome.bad)
