@@ -172,17 +172,19 @@ class _Run:
 
     async def go(self) -> RunOutcome:
         started_s = time.monotonic()
-        with ThreadPoolExecutor(_UNPACKERS, "image") as pool:
-            # The host's folders have to be known when the engine starts; those of the store are all in one.
-            host = {each.name: self._resolve(each) for each in self._distros if each.source.kind is SourceKind.HOST}
-            images = {name: image for name, image in host.items() if isinstance(image, Image)}
-            engine = LocalEngine(self._id, self._dir, views(self._store.rootfs_dir, images), self._id_map)
-            try:
-                engine_info = await engine.start()
-                os.makedirs(self._dir)
-                await self._drive(engine, self._info(engine_info), host, pool, started_s)
-            finally:
-                await engine.close()
+        # The host's folders have to be known when the engine starts; those of the store are all in one.
+        host = {each.name: self._resolve(each) for each in self._distros if each.source.kind is SourceKind.HOST}
+        images = {name: image for name, image in host.items() if isinstance(image, Image)}
+        engine = LocalEngine(self._id, self._dir, views(self._store.rootfs_dir, images), self._id_map)
+        pool = ThreadPoolExecutor(_UNPACKERS, "image")
+        try:
+            engine_info = await engine.start()
+            os.makedirs(self._dir)
+            await self._drive(engine, self._info(engine_info), host, pool, started_s)
+        finally:
+            # The report does not wait for an image that nobody needs any more.
+            pool.shutdown(wait=False, cancel_futures=True)
+            await engine.close()
         record = queries.read(self._journal_path)
         write_all(self._dir, record)
         point_latest(os.path.dirname(self._dir), self._id)
@@ -213,10 +215,8 @@ class _Run:
             try:
                 await driver.run()
             finally:
-                # An unpacking that began ends in its thread; one that did not begin never does.
                 for each in resolving:
                     each.cancel()
-                pool.shutdown(wait=False, cancel_futures=True)
                 self._ignore_signals()
             journal.finish(time.monotonic() - started_s, "interrupted" if self._interrupted else "finished")
 
