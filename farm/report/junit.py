@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable
 
 import junitparser
 from junitparser import xunit2
@@ -15,7 +14,7 @@ from farm.report.logs import tail
 
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LOG_LINES = 200
-_BAD: dict[Outcome, tuple[Callable[[str, str], junitparser.Element], str]] = {
+_BAD: dict[Outcome, tuple[type[junitparser.Failure] | type[junitparser.Error], str]] = {
     Outcome.FAILED: (junitparser.Failure, "failed"),
     Outcome.TIMEOUT: (junitparser.Failure, "timeout"),
     Outcome.XPASSED: (junitparser.Failure, "xpassed"),
@@ -37,19 +36,19 @@ def render(record: RunRecord, run_dir: str) -> bytes:
         groups.setdefault(job.job.test, []).append(job)
     started = datetime.datetime.fromtimestamp(record.info.started_at, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S")
     for test, jobs in groups.items():
-        suite = xunit2.TestSuite(clean(test))
+        suite = xunit2.TestSuite(clean(test))  # type: ignore[no-untyped-call]
         suite.timestamp = started
         suite.hostname = clean(record.info.hostname)
         suite.add_testcases([_case(job, run_dir) for job in jobs])
         suites.add_testsuite(suite)
-    suites.update_statistics()
+    suites.update_statistics()  # type: ignore[no-untyped-call]
     for element in [suites._elem, *suites._elem]:
         element.set("time", f"{float(element.get('time') or 0):.3f}")
     for suite_element in suites._elem:
         for name in ("tests", "failures", "errors", "skipped"):
             suite_element.set(name, suite_element.get(name) or "0")
     suites._elem.attrib.pop("skipped", None)
-    return bytes(suites.tostring())
+    return bytes(suites.tostring())  # type: ignore[no-untyped-call]
 
 
 def _case(record: JobRecord, run_dir: str) -> xunit2.TestCase:
