@@ -1,0 +1,63 @@
+"""The farm's links in this network namespace: listing them, and removing what a dead run left.
+
+A veth pair has one end here and one in a container; the kernel removes both as soon as either is removed, and the
+container's end goes with its namespace. What can be left is an end here whose peer was never moved, or a bridge.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from farm.errors import KernelError
+
+PREFIX = "farm"
+"""What the name of every link of the farm begins with; the kernel keeps 15 bytes of a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One link: its ``index`` names it for as long as it is there, whatever it is called; ``up`` is its own flag."""
+
+    index: int
+    name: str
+    up: bool
+
+
+def list_links(prefix: str = PREFIX) -> tuple[Link, ...]:
+    """The links of this network namespace whose name begins with ``prefix``, in the kernel's order."""
+    with IPRoute() as route:
+        return _listed(route, prefix)
+
+
+def remove_links(links: Iterable[Link]) -> tuple[Link, ...]:
+    """Remove ``links`` and return those that were; one that is gone already, as with its peer, is passed over.
+
+    A link that has taken over the index and not the name of one of ``links`` is left alone. Raises ``KernelError``
+    (EPERM) without CAP_NET_ADMIN in the network namespace.
+    """
+    removed = []
+    with IPRoute() as route:
+        for link in links:
+            if any(each.index == link.index for each in _listed(route, link.name)) and _remove(route, link):
+                removed.append(link)
+    return tuple(removed)
+
+
+def _listed(route: IPRoute, prefix: str) -> tuple[Link, ...]:
+    found = (Link(each["index"], each.get("ifname"), each.get("state") == "up") for each in route.get_links())
+    return tuple(link for link in found if link.name.startswith(prefix))
+
+
+def _remove(route: IPRoute, link: Link) -> bool:
+    try:
+        route.link("del", index=link.index)
+    except NetlinkError as error:
+        if error.code in (errno.ENODEV, errno.ENOENT):
+            return False
+        raise KernelError("RTM_DELLINK", error.code, (link.name,), "needs CAP_NET_ADMIN") from error
+    return True
