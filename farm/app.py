@@ -16,7 +16,7 @@ import platform
 import secrets
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -41,12 +41,13 @@ from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
 from farm.model.ports import EngineInfo
 from farm.model.run import RunInfo, RunRecord
+from farm.report.summary import Status, status
 from farm.report.write import write_all
 from farm.schedule import policy
 from farm.schedule.driver import Driver
 from farm.schedule.state import Scheduler
 
-GOOD, BAD, INTERRUPTED, NOTHING_SELECTED, ONLY_ERRORS = 0, 1, 2, 5, 6
+NOTHING_SELECTED = Status.EMPTY.exit_code
 _UNPACKERS = 4
 
 
@@ -125,16 +126,6 @@ def id_map() -> IdMap:
     return subids.id_map(_text("/etc/subuid"), _text("/etc/subgid"))
 
 
-def exit_code(outcomes: Sequence[Outcome], *, interrupted: bool) -> int:
-    """The exit code of a run whose jobs ended as ``outcomes``."""
-    if interrupted:
-        return INTERRUPTED
-    bad = {outcome for outcome in outcomes if outcome.bad}
-    if not bad:
-        return GOOD
-    return ONLY_ERRORS if bad == {Outcome.ERROR} else BAD
-
-
 def views(rootfs_dir: str, images: Mapping[str, Image]) -> tuple[str, ...]:
     """The directories that containers' lower layers lie in: the store, and folders of the host outside of it."""
     lowers = {lower for image in images.values() for overlay in image.overlays for lower in overlay.lowers}
@@ -189,8 +180,7 @@ class _Run:
         write_all(self._dir, record)
         point_latest(os.path.dirname(self._dir), self._id)
         self._ui.end(record, self._dir)
-        outcomes = [job.outcome for job in record.jobs if job.outcome is not None]
-        return RunOutcome(exit_code(outcomes, interrupted=self._interrupted), self._dir)
+        return RunOutcome(Status(record.status).exit_code, self._dir)
 
     @property
     def _journal_path(self) -> str:
@@ -218,7 +208,10 @@ class _Run:
                 for each in resolving:
                     each.cancel()
                 self._ignore_signals()
-            journal.finish(time.monotonic() - started_s, "interrupted" if self._interrupted else "finished")
+            ended = status(driver.outcomes.values(), self._interrupted)
+            for warning in info.warnings:
+                journal.note("warning", warning)
+            journal.finish(time.monotonic() - started_s, ended)
 
     async def _supply(
         self, distro: Distro, known: Mapping[str, Image | str], driver: Driver, pool: ThreadPoolExecutor

@@ -48,7 +48,10 @@ class Ui(Protocol):
 
 
 class Driver:
-    """One run's events and attempts. Everything on the loop that calls ``run``; owns the tasks, not the engine."""
+    """One run's events and attempts. Everything on the loop that calls ``run``; owns the tasks, not the engine.
+
+    ``outcomes`` are those of the jobs that are over.
+    """
 
     def __init__(self, scheduler: Scheduler, jobs: Iterable[Job], engine: Engine, journal: Journal, ui: Ui) -> None:
         self._scheduler = scheduler
@@ -63,6 +66,7 @@ class Driver:
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._bug: BaseException | None = None
+        self.outcomes: dict[str, Outcome] = {}
         self._done = False
 
     def image_ready(self, distro: str, image: Image) -> None:
@@ -141,6 +145,7 @@ class Driver:
             if each.attempted:
                 self._journal.attempt(self._attempts[each.job_id])
             self._journal.outcome(each.job_id, each.outcome, each.reason)
+            self.outcomes[each.job_id] = each.outcome
         self._journal.commit()
         for each in finished:
             self._ui.finished(self._jobs[each.job_id], each.outcome, self._attempts.pop(each.job_id, None))
