@@ -209,8 +209,6 @@ class _Run:
                     each.cancel()
                 self._ignore_signals()
             ended = status(driver.outcomes.values(), self._interrupted)
-            for warning in info.warnings:
-                journal.note("warning", warning)
             journal.finish(time.monotonic() - started_s, ended)
 
     async def _supply(
