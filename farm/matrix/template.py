@@ -75,7 +75,7 @@ class Renderer:
         return render
 
     def _function(self, text: str) -> Callable[[Scope], str]:
-        if "{{" not in text and "{%" not in text and "{#" not in text:
+        if "{{" not in text and "{%" not in text:
             _bounded((text,), 1)
             return lambda _scope: text
         try:
@@ -105,7 +105,15 @@ class _Environment(SandboxedEnvironment):
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
     def __init__(self) -> None:
-        super().__init__(undefined=_Undefined, finalize=_printed, keep_trailing_newline=True, cache_size=0)
+        super().__init__(
+            undefined=_Undefined,
+            finalize=_printed,
+            keep_trailing_newline=True,
+            cache_size=0,
+            # A shell's ${#name} is not the start of a comment: what begins one holds a NUL, which no text here does.
+            comment_start_string="{#\0",
+            comment_end_string="\0#}",
+        )
         self.steps = 0
         kept = {name: self.filters[name] for name in _KEPT_FILTERS}
         self.filters = kept | dict(_TEXT_FILTERS) | {"_steps": self._count_steps, "_item": _item}
