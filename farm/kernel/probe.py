@@ -1,40 +1,74 @@
-"""What this host can do for containers, one check at a time; nothing is changed for good."""
+"""What this kernel and this process can do for containers, one check at a time; nothing is changed for good.
+
+What can be tried is tried (``farm.kernel.trial``): a version number says little of a kernel with back-ports, and nothing
+of a container or a virtual machine that the farm itself may run in.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import platform
+import resource
 from dataclasses import dataclass
+from enum import StrEnum
 
-from farm.kernel import capability, proc
+from farm.kernel import capability, process, trial, userns
 
-_OLDEST = (5, 11)
-_IDMAPPED_OVERLAY = (5, 19)
+OLDEST = (5, 11)
+DESCRIPTORS = 4096
+CAPABILITIES = frozenset(
+    {
+        "SYS_ADMIN", "NET_ADMIN", "MKNOD", "CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETUID", "SETGID", "SETPCAP",
+        "SYS_CHROOT",
+    }
+)  # fmt: skip
+"""What making containers takes; their own (``capability.DEFAULT``) come on top where there is no user namespace."""
+
+_NAMESPACES = (
+    process.CLONE_NEWNS
+    | process.CLONE_NEWPID
+    | process.CLONE_NEWIPC
+    | process.CLONE_NEWUTS
+    | process.CLONE_NEWCGROUP
+    | process.CLONE_NEWNET
+)
+_HOST_ROOT = "until then a container's root is the host's root"
+
+
+class Status(StrEnum):
+    """``WARN``: containers run, with less around them; ``FAIL``: none does."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding. ``needed`` says that nothing runs without it; ``remedy`` is empty where ``ok``."""
+    """One finding: ``detail`` is what was found, ``remedy`` what to do about it, empty where ``status`` is ``OK``."""
 
     name: str
-    ok: bool
-    needed: bool
-    found: str
+    status: Status
+    detail: str
     remedy: str = ""
 
 
-def checks() -> tuple[Check, ...]:
-    """Every check of this host, the needed ones first."""
-    probes: tuple[Callable[[], Check], ...] = (
-        _root,
-        _kernel,
-        _overlay,
-        _control_groups,
-        _idmapped,
-        _user_namespaces,
-        _seccomp,
-    )
-    return tuple(probe() for probe in probes)
+def check(name: str, failure: str, detail: str, remedy: str, otherwise: Status = Status.FAIL) -> Check:
+    """``OK`` with ``detail`` where ``failure`` is empty, else ``otherwise`` with ``failure`` and ``remedy``."""
+    return Check(name, otherwise, failure, remedy) if failure else Check(name, Status.OK, detail)
+
+
+def checks(directory: str, id_map: userns.IdMap) -> tuple[Check, ...]:
+    """Every check of this host. ``directory`` is where images are, or will be: a file system may lack what others have.
+
+    Needs one thread: most of it is tried in children that are copies of it.
+    """
+    there = existing(directory)
+    found = [_kernel(), _privilege(), _namespaces(), _overlay(there), *_user_namespace(there, id_map), _seccomp()]
+    found += [_descriptors(), _loop_devices()]
+    if platform.machine() == "x86_64":
+        found.append(_i386())
+    return tuple(found)
 
 
 def release(text: str) -> tuple[int, int]:
@@ -44,62 +78,90 @@ def release(text: str) -> tuple[int, int]:
     return (int(major), int(minor)) if major.isdigit() and minor.isdigit() else (0, 0)
 
 
-def _root() -> Check:
-    able = os.geteuid() == 0 and bool(capability.effective() & capability.mask({"SYS_ADMIN"}))
-    found = "root with CAP_SYS_ADMIN" if able else f"user {os.geteuid()} without CAP_SYS_ADMIN"
-    return Check("privilege", able, True, found, "" if able else "run as root, outside of containers")
+def existing(path: str) -> str:
+    """``path``, or the nearest folder above it that is there."""
+    path = os.path.abspath(path)
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path
 
 
 def _kernel() -> Check:
     text = os.uname().release
-    able = release(text) >= _OLDEST
-    return Check("kernel", able, True, text, "" if able else "Linux 5.11 or newer is needed")
+    wanted = ".".join(map(str, OLDEST))
+    failure = "" if release(text) >= OLDEST else f"{text} is too old"
+    return check("kernel", failure, f"Linux {text}", f"boot Linux {wanted} or newer")
 
 
-def _overlay() -> Check:
-    able = _has_word("/proc/filesystems", "overlay")
-    return Check("overlayfs", able, True, "yes" if able else "not loaded", "" if able else "modprobe overlay")
-
-
-def _control_groups() -> Check:
-    found = sorted({mount.fstype for mount in proc.mounts() if mount.fstype in ("cgroup", "cgroup2")})
-    kinds = " and ".join({"cgroup": "v1", "cgroup2": "v2"}[each] for each in found)
-    return Check(
-        "control groups", bool(found), True, kinds or "none", "" if found else "mount cgroup2 on /sys/fs/cgroup"
+def _privilege() -> Check:
+    held = set(capability.names(capability.effective()))
+    missing = sorted(CAPABILITIES - held)
+    failure = f"user {os.geteuid()} without {', '.join(missing)}" if missing else ""
+    return check(
+        "privilege", failure, f"user {os.geteuid()}, {len(held)} capabilities", "run as root, outside of containers"
     )
 
 
-def _idmapped() -> Check:
-    text = os.uname().release
-    able = release(text) >= _IDMAPPED_OVERLAY
-    remedy = "Linux 5.19 or newer; until then a container's root is the host's root"
-    return Check("idmapped overlay layers", able, False, "yes" if able else f"not in {text}", "" if able else remedy)
+def _namespaces() -> Check:
+    failure = trial.attempt(_NAMESPACES, lambda: None)
+    return check("namespaces", failure, "mount, pid, ipc, uts, cgroup, network", "run as root; allow clone3 and pidfds")
 
 
-def _user_namespaces() -> Check:
-    most = _number("/proc/sys/user/max_user_namespaces")
-    remedy = "sysctl user.max_user_namespaces=1000; until then a container's root is the host's root"
-    return Check("user namespaces", most > 0, False, f"{most} allowed", "" if most > 0 else remedy)
+def _overlay(directory: str) -> Check:
+    failure = trial.attempt(process.CLONE_NEWNS, trial.overlay_on(directory))
+    detail = f"{directory} with a tmpfs on top"
+    return check(
+        "overlayfs", failure, detail, f"modprobe overlay, or put FARM_HOME on another file system than {directory}"
+    )
+
+
+def _user_namespace(directory: str, id_map: userns.IdMap) -> tuple[Check, ...]:
+    name = "user namespaces"
+    span = f"ids 0 to {id_map.count - 1} are {id_map.base} to {id_map.base + id_map.count - 1} of the host"
+    try:
+        fd = userns.create_userns(id_map)
+    except OSError as error:
+        remedy = f"raise the sysctl user.max_user_namespaces, now {_text('/proc/sys/user/max_user_namespaces')}; {_HOST_ROOT}"
+        return (check(name, str(error), "", remedy, Status.WARN),)
+    try:
+        failure = trial.attempt(process.CLONE_NEWNS, trial.overlay_on(directory, fd))
+    finally:
+        os.close(fd)
+    remedy = f"Linux 5.19 or newer, and FARM_HOME on ext4, xfs or btrfs; {_HOST_ROOT}"
+    return (
+        check(name, "", span, ""),
+        check("idmapped layers", failure, f"{directory} can be idmapped below an overlay", remedy, Status.WARN),
+    )
 
 
 def _seccomp() -> Check:
-    able = _has_word("/proc/sys/kernel/seccomp/actions_avail", "errno")
-    return Check(
-        "seccomp filters", able, True, "yes" if able else "no", "" if able else "a kernel with CONFIG_SECCOMP_FILTER"
-    )
+    actions = _text("/proc/sys/kernel/seccomp/actions_avail").split()
+    failure = "" if "errno" in actions else "this kernel filters no system calls"
+    return check("seccomp", failure, "filters of system calls", "boot a kernel with CONFIG_SECCOMP_FILTER")
 
 
-def _has_word(path: str, word: str) -> bool:
+def _descriptors() -> Check:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = "any number of" if hard == resource.RLIM_INFINITY else f"{hard}"
+    failure = "" if hard == resource.RLIM_INFINITY or hard >= DESCRIPTORS else f"only {hard} open files"
+    remedy = f"raise the hard limit (ulimit -Hn) to {DESCRIPTORS} or more; until then fewer containers run at once"
+    return check("descriptors", failure, f"{most} open files", remedy, Status.WARN)
+
+
+def _loop_devices() -> Check:
+    failure = "" if os.path.exists("/dev/loop-control") else "no /dev/loop-control"
+    remedy = "modprobe loop; until then jobs with resources.disk end as error"
+    return check("loop devices", failure, "for resources.disk", remedy, Status.WARN)
+
+
+def _i386() -> Check:
+    remedy = "boot a kernel with CONFIG_IA32_EMULATION and without ia32_emulation=0; until then no i386 image runs"
+    return check("32-bit programs", trial.run_i386(), "i386 programs run", remedy, Status.WARN)
+
+
+def _text(path: str) -> str:
     try:
         with open(path, encoding="ascii", errors="replace") as file:
-            return word in file.read().split()
+            return file.read().strip()
     except OSError:
-        return False
-
-
-def _number(path: str) -> int:
-    try:
-        with open(path, encoding="ascii") as file:
-            return int(file.read())
-    except (OSError, ValueError):
-        return 0
+        return ""
