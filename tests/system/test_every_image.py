@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,6 +9,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from farm.journal.queries import read
+from farm.model.outcome import Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 SKIPPED_FOR_A_REASON = {
@@ -38,10 +40,10 @@ def test_every_image_passes_everything(rootfs_dir, tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    results = json.loads((tmp_path / "reports/latest/results.json").read_text())
-    outcomes = {job["id"]: job["outcome"] for job in results["jobs"]}
+    record = read(str(tmp_path / "reports/latest/journal.sqlite"))
+    outcomes = {each.job.id: each.outcome for each in record.jobs}
     per_distro = Counter(name.split("/")[1].split("[")[0] for name in outcomes)
     assert len(per_distro) == len(archives) + 1
     assert min(per_distro.values()) >= 40
-    assert {name for name, outcome in outcomes.items() if outcome == "skipped"} <= SKIPPED_FOR_A_REASON
-    assert set(outcomes.values()) <= {"passed", "skipped"}
+    assert {name for name, outcome in outcomes.items() if outcome is Outcome.SKIPPED} <= SKIPPED_FOR_A_REASON
+    assert set(outcomes.values()) <= {Outcome.PASSED, Outcome.SKIPPED}
