@@ -1,0 +1,149 @@
+"""An interactive command in a container, on the caller's terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import termios
+import tty
+from collections.abc import Iterator
+
+from farm.container.spec import ContainerSpec
+from farm.errors import FarmError
+from farm.kernel import capability
+from farm.kernel.userns import IdMap
+from farm.launcher.client import Client, Ended
+from farm.launcher.filter import compile_filter
+from farm.launcher.protocol import Message
+from farm.model.distro import Image
+from farm.model.limits import Limits
+
+_CHUNK_BYTES = 1 << 16
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+async def run_shell(
+    run_id: str,
+    image: Image,
+    argv: tuple[str, ...],
+    views: tuple[str, ...],
+    id_map: IdMap | None,
+    *,
+    hostname: str,
+    limits: Limits,
+    terminal_fd: int = 0,
+) -> int:
+    """Run ``argv`` on ``image`` with the terminal ``terminal_fd``; its exit code, negative for a signal.
+
+    The terminal is raw meanwhile and restored whatever happens. Raises ``FarmError`` where ``terminal_fd`` is none, or the
+    container cannot be made.
+    """
+    if not os.isatty(terminal_fd):
+        raise FarmError("farm shell needs a terminal", "standard input is none", "use farm run for commands in scripts")
+    client = Client(run_id, views, id_map)
+    null_fd = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        await client.start()
+        kept = capability.mask(capability.DEFAULT)
+        client.add_filter(1, compile_filter(kept))
+        environment = {"PATH": _PATH, "HOME": "/root", "TERM": os.environ.get("TERM", "dumb"), "FARM_RUN": run_id}
+        spec = ContainerSpec(
+            overlays=image.overlays,
+            argv=argv,
+            environment=tuple(environment.items()),
+            hostname=hostname,
+            limits=limits,
+            capabilities=kept,
+            filter_id=1,
+            terminal=True,
+        )
+        container = client.launch(spec, (null_fd, null_fd, null_fd))
+        with _Relay(terminal_fd) as relay:
+            container.on_message = relay.on_message
+            ended = await container.ended
+            relay.drain()
+    finally:
+        await client.close()
+        os.close(null_fd)
+    return _exit_code(ended)
+
+
+class _Relay:
+    """Carries bytes between the caller's terminal and the container's, and the window's size. Owns the latter."""
+
+    def __init__(self, terminal_fd: int) -> None:
+        self._terminal_fd = terminal_fd
+        self._master_fd = -1
+        self._loop = asyncio.get_running_loop()
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> _Relay:
+        self._stack.enter_context(_raw(self._terminal_fd))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._master_fd >= 0:
+            self._loop.remove_reader(self._terminal_fd)
+            self._loop.remove_reader(self._master_fd)
+            self._loop.remove_signal_handler(signal.SIGWINCH)
+            os.close(self._master_fd)
+            self._master_fd = -1
+        self._stack.close()
+
+    def on_message(self, message: Message, descriptors: tuple[int, ...]) -> None:
+        """Take the other end of the container's terminal when its command starts."""
+        if message["op"] != "started" or not descriptors:
+            return
+        self._master_fd = os.dup(descriptors[0])
+        os.set_blocking(self._master_fd, False)
+        self._resize()
+        self._loop.add_signal_handler(signal.SIGWINCH, self._resize)
+        self._loop.add_reader(self._terminal_fd, self._carry, self._terminal_fd, self._master_fd)
+        self._loop.add_reader(self._master_fd, self._carry, self._master_fd, self._terminal_fd)
+
+    def drain(self) -> None:
+        """Show what the command printed last."""
+        while self._master_fd >= 0 and self._carry(self._master_fd, self._terminal_fd):
+            pass
+
+    def _carry(self, source: int, target: int) -> bool:
+        try:
+            data = os.read(source, _CHUNK_BYTES)
+        except BlockingIOError:
+            return False
+        except OSError:  # EIO: nobody has the container's end open any more
+            data = b""
+        if not data:
+            self._loop.remove_reader(source)
+            return False
+        while data:
+            try:
+                data = data[os.write(target, data) :]
+            except BlockingIOError:
+                continue
+        return True
+
+    def _resize(self) -> None:
+        size = fcntl.ioctl(self._terminal_fd, termios.TIOCGWINSZ, b"\0" * 8)
+        fcntl.ioctl(self._master_fd, termios.TIOCSWINSZ, size)
+
+
+@contextlib.contextmanager
+def _raw(fd: int) -> Iterator[None]:
+    before = termios.tcgetattr(fd)
+    tty.setraw(fd)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+
+def _exit_code(ended: Ended) -> int:
+    if ended.failure is not None:
+        raise FarmError(f"cannot start the shell: {ended.failure.step}", ended.failure.message, ended.failure.hint)
+    if ended.status is None:
+        raise FarmError("the container ended before its shell", "", "was it out of memory? farm shell has a quota too")
+    return os.waitstatus_to_exitcode(ended.status)
