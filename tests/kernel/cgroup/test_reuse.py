@@ -20,12 +20,12 @@ for _ in range(20):
 """
 
 
-def _limit(directory, group, v1_file, v2_file):
-    for file in (v1_file, v2_file):
-        for path in _directories(group):
-            if os.path.exists(f"{path}/{file}"):
-                with open(f"{path}/{file}", encoding="ascii") as limit:
-                    return limit.read().split()[0]
+def _limit(group, *names):
+    """First word of the first of the files ``names`` that the group has; None where it has none."""
+    for path in (f"{directory}/{name}" for name in names for directory in _directories(group)):
+        if os.path.exists(path):
+            with open(path, encoding="ascii") as limit:
+                return limit.read().split()[0]
     return None
 
 
@@ -56,7 +56,7 @@ def test_counters_start_at_zero_each_time(manager, put, reap_orphans):
         manager.release(group)
 
 
-def test_limits_follow_whoever_has_the_group(manager, put, directory):
+def test_limits_follow_whoever_has_the_group(manager, put):
     wanted = [
         Limits(cpus=1, memory_bytes=64 << 20, pids=32),
         Limits(cpus=0.5, memory_bytes=32 << 20, pids=16),  # lowered
@@ -66,10 +66,10 @@ def test_limits_follow_whoever_has_the_group(manager, put, directory):
     ]
     for limits in [*wanted, *reversed(wanted)]:
         group = manager.acquire(limits)
-        assert _limit(directory, group, "memory.limit_in_bytes", "memory.max") == str(limits.memory_bytes)
-        assert _limit(directory, group, "pids.max", "pids.max") == str(limits.pids)
-        assert _limit(directory, group, "cpu.cfs_quota_us", "cpu.max") == str(int(limits.cpus * 100_000))
-        both = _limit(directory, group, "memory.memsw.limit_in_bytes", "")
+        assert _limit(group, "memory.limit_in_bytes", "memory.max") == str(limits.memory_bytes)
+        assert _limit(group, "pids.max") == str(limits.pids)
+        assert _limit(group, "cpu.cfs_quota_us", "cpu.max") == str(int(limits.cpus * 100_000))
+        both = _limit(group, "memory.memsw.limit_in_bytes")
         assert both in (None, str(limits.memory_bytes + limits.swap_bytes))
         assert put(group, "pass").wait() == 0
         manager.release(group)
