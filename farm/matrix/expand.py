@@ -103,14 +103,14 @@ class _Expansion:
             "job": {"name": test.name},
             "env": env,
         }
+        sound = True
         for name, template, render in self._env:
             value = self._rendered(template, render, scope)
-            if value is None:
-                return None
-            env[name] = value
+            sound = sound and value is not None
+            env[name] = value or ""  # so that what uses a wrong one is not reported too
         script = self._rendered(test.run, self._run, scope)
         summary = self._rendered(test.summary, self._summary, scope) if test.summary else ""
-        if script is None or summary is None:
+        if script is None or summary is None or not sound:
             return None
         return Job(
             id=identity,
