@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
+from collections.abc import Callable, Iterator
 
 from farm.container.spec import ContainerSpec
 from farm.engine import verdict
+from farm.engine.disk import make_disk
 from farm.engine.log import LogCapture
 from farm.errors import FarmError
 from farm.kernel import capability
@@ -32,6 +35,7 @@ class LocalEngine:
 
     Logs go to ``run_dir``/logs/<job>/<attempt>.log. ``views`` are the directories that images lie in: the store, and the
     host's own folders for the ``host`` image. ``id_map`` is the range of the shared user namespace, None for none.
+    ``scratch_dir`` is where the disks of jobs with ``resources.disk`` take their space, ``run_dir`` where not said.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class LocalEngine:
         *,
         log_cap_bytes: int = LOG_CAP_BYTES,
         grace_s: float = GRACE_S,
+        scratch_dir: str | None = None,
     ) -> None:
         self._run_id = run_id
         self._run_dir = run_dir
@@ -50,10 +55,11 @@ class LocalEngine:
         self._id_map = id_map
         self._log_cap_bytes = log_cap_bytes
         self._grace_s = grace_s
+        self._scratch_dir = run_dir if scratch_dir is None else scratch_dir
         self._client: Client | None = None
         self._restart = asyncio.Lock()
         self._filters: dict[int, int] = {}  # capabilities -> filter id
-        self._running: dict[str, Container] = {}
+        self._running: dict[str, Container | None] = {}  # None: on its way to a container
         self._cancelled: set[str] = set()
         self._null_fd = -1
 
@@ -72,12 +78,13 @@ class LocalEngine:
             log = LogCapture(os.path.join(self._run_dir, name), self._log_cap_bytes)
         except OSError as error:
             return _errored(work, started_at, "open log", error)
+        self._running[work.job.id] = None
         try:
             return await self._attempt(work, log, name, started_at)
+        except _StepError as error:
+            return _errored(work, started_at, error.step, error.cause)
         except OSError as error:
             return _errored(work, started_at, "capture log", error)
-        except FarmError as error:
-            return _errored(work, started_at, "launch", error)
         finally:
             log.close()
             self._running.pop(work.job.id, None)
@@ -85,10 +92,11 @@ class LocalEngine:
 
     def cancel(self, job_id: str) -> None:
         """Kill the running attempt of ``job_id``, which then ends as ``cancelled``."""
-        container = self._running.get(job_id)
-        if container is not None:
+        if job_id in self._running:
             self._cancelled.add(job_id)
-            container.kill()
+            container = self._running[job_id]
+            if container is not None:
+                container.kill()
 
     async def close(self) -> None:
         """Kill what still runs and leave nothing behind; may be called twice."""
@@ -101,12 +109,8 @@ class LocalEngine:
 
     async def _attempt(self, work: Work, log: LogCapture, log_path: str, started_at: float) -> Attempt:
         job = work.job
-        client = await self._zygote()
         launched_s = time.monotonic()
-        spec = self._spec(work, client)
-        container = client.launch(spec, (self._null_fd, log.write_fd, log.write_fd))
-        log.close_write()
-        self._running[job.id] = container
+        container = await self._launched(work, log)
         timed_out, ended = await self._watch(container, job.timeout_s)
         await log.finish()
         found = verdict.judge(
@@ -131,6 +135,27 @@ class LocalEngine:
             log_bytes=log.kept_bytes,
             log_truncated=log.lost_bytes > 0,
         )
+
+    async def _launched(self, work: Work, log: LogCapture) -> Container:
+        """The attempt's container; the write end of ``log`` is then only its own. Raises ``_StepError``."""
+        job = work.job
+        disk: tuple[int, ...] = ()
+        try:
+            if job.limits.disk_bytes is not None:
+                with _step("make disk"):
+                    disk = (await _in_thread(make_disk, self._scratch_dir, job.limits.disk_bytes),)
+            with _step("launch"):
+                client = await self._zygote()
+                spec = self._spec(work, client)
+                container = client.launch(spec, (self._null_fd, log.write_fd, log.write_fd, *disk))
+        finally:
+            for fd in disk:
+                os.close(fd)
+        log.close_write()
+        self._running[job.id] = container
+        if job.id in self._cancelled:  # while it was on its way
+            container.kill()
+        return container
 
     async def _watch(self, container: Container, timeout_s: float) -> tuple[str, Ended]:
         """Wait for the end, enforcing the timeout: SIGTERM, grace, then everything killed."""
@@ -180,6 +205,7 @@ class LocalEngine:
             capabilities=capabilities,
             no_new_privs=job.no_new_privs,
             filter_id=self._filter(capabilities, client),
+            on_disk=job.limits.disk_bytes is not None,
         )
 
     def _filter(self, capabilities: int, client: Client) -> int:
@@ -198,6 +224,38 @@ class LocalEngine:
             "FARM_DISTRO": job.distro,
         }
         return tuple({**given, **own}.items())
+
+
+class _StepError(Exception):
+    """What kept an attempt from its container: the farm's own failure."""
+
+    def __init__(self, step: str, cause: OSError | FarmError) -> None:
+        super().__init__(step)
+        self.step = step
+        self.cause = cause
+
+
+@contextlib.contextmanager
+def _step(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, FarmError) as error:
+        raise _StepError(name, error) from error
+
+
+async def _in_thread(make: Callable[[str, int], int], folder: str, size_bytes: int) -> int:
+    """The descriptor that ``make`` returns, made in a thread; closed where nobody waits for it any more."""
+    future = asyncio.get_running_loop().run_in_executor(None, make, folder, size_bytes)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        future.add_done_callback(_close_result)
+        raise
+
+
+def _close_result(future: asyncio.Future[int]) -> None:
+    if not future.cancelled() and future.exception() is None:
+        os.close(future.result())
 
 
 def hostname(job: Job) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import resource
+import shutil
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -149,9 +150,11 @@ def _descriptors() -> Check:
 
 
 def _loop_devices() -> Check:
+    otherwise = "until then jobs with resources.disk end as error"
+    if shutil.which("mkfs.ext4", path="/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin") is None:
+        return check("disks", "no mkfs.ext4", "", f"install e2fsprogs; {otherwise}", Status.WARN)
     failure = "" if os.path.exists("/dev/loop-control") else "no /dev/loop-control"
-    remedy = "modprobe loop; until then jobs with resources.disk end as error"
-    return check("loop devices", failure, "for resources.disk", remedy, Status.WARN)
+    return check("disks", failure, "loop devices and mkfs.ext4", f"modprobe loop; {otherwise}", Status.WARN)
 
 
 def _i386() -> Check:

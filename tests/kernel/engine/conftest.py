@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from farm.engine.local import LocalEngine
+from farm.image.facts import read_facts
 from farm.kernel.userns import IdMap
-from farm.model.distro import Facts, Image, Overlay
+from farm.model.distro import Image, Overlay
 from farm.model.job import Attempt, Job
 from farm.model.ports import Work
 
@@ -44,7 +45,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
 
 async def run_jobs(engine: LocalEngine, rootfs: str, jobs: Sequence[Job]) -> list[Attempt]:
     """Start ``engine``, run ``jobs`` at once on ``rootfs``, close it."""
-    image = Image("0" * 64, rootfs, (Overlay("/", (rootfs,)),), Facts())
+    image = Image("0" * 64, rootfs, (Overlay("/", (rootfs,)),), read_facts(rootfs))
     await engine.start()
     try:
         return list(await asyncio.gather(*(engine.run(Work(job, image, 1)) for job in jobs)))
@@ -70,6 +71,6 @@ def run(unpacked: Callable[[str], str], tmp_path: Path) -> Run:
             f"test-{os.getpid()}", str(tmp_path), (rootfs,), IdMap(0x70000000), log_cap_bytes=1 << 20, grace_s=grace_s
         )
         (attempt,) = asyncio.run(run_jobs(engine, rootfs, [make_job(script, **fields)]))
-        return attempt, (tmp_path / attempt.log_path).read_bytes()
+        return attempt, (tmp_path / attempt.log_path).read_bytes() if attempt.log_path else b""
 
     return run_script
