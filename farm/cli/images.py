@@ -19,14 +19,13 @@ def image() -> None:
 @click.option("--sha256", metavar="HEX", help="The digest that a tarball must have.")
 def import_image(path: str, sha256: str | None) -> None:
     """Unpack a tarball or a directory into the store."""
-    from farm.app import id_map, require_root
+    from farm.app.host import id_map, require_root, writable_store
     from farm.image.resolve import resolve
-    from farm.image.store import Store
     from farm.model.distro import Source, SourceKind
 
     require_root()
     kind = SourceKind.DIRECTORY if os.path.isdir(path) else SourceKind.TARBALL
-    found = resolve(Source(kind, os.path.abspath(path), sha256), Store(options.home()), id_map())
+    found = resolve(Source(kind, os.path.abspath(path), sha256), writable_store(options.home()), id_map())
     click.echo(f"{found.digest[:12]}  {found.facts.pretty_name or found.source}")
 
 
@@ -50,7 +49,7 @@ def list_images(style: str) -> None:
 @click.argument("digests", nargs=-1, required=True)
 def remove_images(digests: tuple[str, ...]) -> None:
     """Remove images by their digests, or the beginnings of them."""
-    from farm.app import require_root
+    from farm.app.host import require_root
     from farm.errors import UsageError
     from farm.image.store import Store
 
@@ -66,9 +65,15 @@ def remove_images(digests: tuple[str, ...]) -> None:
 
 @click.command()
 def gc() -> None:
-    """Remove what dead runs and broken imports left in the store."""
-    from farm.app import require_root
+    """Remove what dead runs and broken imports left: staging, control groups, network namespaces, links."""
+    from farm.app.host import require_root
+    from farm.app.leftovers import collect
     from farm.image.store import Store
 
     require_root()
-    Store(options.home()).sweep()
+    found = collect(Store(options.home()))
+    for each in found.removed:
+        click.echo(f"removed {each}")
+    for each in found.kept:
+        click.echo(f"kept    {each}: something in it does not end", err=True)
+    click.echo(f"{len(found.removed)} removed" if found.removed else "nothing was left")

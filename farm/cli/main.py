@@ -15,7 +15,7 @@ from farm import __version__
 from farm.cli import host, images, matrix
 from farm.errors import FarmError
 
-BUG, USAGE = 3, 4
+INTERRUPTED, BUG, USAGE = 2, 3, 4
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -46,7 +46,8 @@ def status(arguments: list[str]) -> int:
         error.show()
         return USAGE
     except click.Abort:
-        return 2
+        click.echo("error: interrupted before anything ran", err=True)
+        return INTERRUPTED
     except FarmError as error:
         click.echo(message(error), err=True)
         return USAGE

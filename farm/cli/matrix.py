@@ -10,14 +10,30 @@ import click
 from farm.cli import options
 
 if TYPE_CHECKING:
-    from farm.app import Ui
+    from farm.app.run import Ui
+
+FACTOR = click.FloatRange(min=0, min_open=True)
+KINDS = ("auto", "live", "plain", "quiet")
 
 
 @click.command()
 @options.selection
 @click.option("-j", "--jobs", "slots", type=click.IntRange(1), metavar="N", help="Up to N jobs at once.")
 @click.option("--reports", default="reports", show_default=True, metavar="DIR", help="Where reports go.")
-@click.option("-q", "--quiet", is_flag=True, help="Only what went wrong.")
+@click.option(
+    "--overcommit-cpu",
+    type=FACTOR,
+    metavar="FACTOR",
+    help="Cpu quotas may add up to FACTOR times the cores; 8, with -j no bound.",
+)
+@click.option(
+    "--overcommit-memory",
+    type=FACTOR,
+    metavar="FACTOR",
+    help="The same of memory and what is available; 4, with -j 16.",
+)
+@click.option("--ui", "kind", type=click.Choice(KINDS), default="auto", show_default=True, help="What to show.")
+@click.option("-q", "--quiet", "kind", flag_value="quiet", help="The same as --ui quiet: only what went wrong.")
 def run(
     matrix: str,
     keyword: str | None,
@@ -25,10 +41,12 @@ def run(
     tags: tuple[str, ...],
     slots: int | None,
     reports: str,
-    quiet: bool,
+    overcommit_cpu: float | None,
+    overcommit_memory: float | None,
+    kind: str,
 ) -> int:
     """Run the jobs of MATRIX and write a report."""
-    from farm import app
+    from farm.app import run as app
 
     asked = app.RunOptions(
         matrix=matrix,
@@ -38,10 +56,12 @@ def run(
         distros=distros,
         tags=tags,
         slots=slots,
+        cpu_overcommit=overcommit_cpu,
+        memory_overcommit=overcommit_memory,
         catalogue=options.catalogue(),
         argv=tuple(sys.argv[1:]),
     )
-    outcome = app.run(asked, _ui(quiet=quiet))
+    outcome = app.run(asked, _ui(kind))
     if outcome.exit_code == app.NOTHING_SELECTED:
         click.echo("error: no job was selected\nfarm list shows what there is", err=True)
     return outcome.exit_code
@@ -80,13 +100,14 @@ def validate(matrix: str) -> None:
     click.echo(f"{matrix}: {len(expand(loaded))} jobs on {len(loaded.distros)} distros, no errors")
 
 
-def _ui(*, quiet: bool) -> Ui:
-    """Live on a terminal, plain lines elsewhere."""
+def _ui(kind: str) -> Ui:
+    """``auto`` is a live screen on a terminal and plain lines elsewhere."""
     from farm.report.terminal import PlainUi, QuietUi
 
-    if quiet:
+    if kind == "quiet":
         return QuietUi(sys.stdout)
-    if sys.stdout.isatty():
+    if kind == "live" or (kind == "auto" and sys.stdout.isatty()):
+        # rich takes a tenth of a second that a cron job need not wait for.
         from farm.report.live import LiveUi
 
         return LiveUi(sys.stdout)

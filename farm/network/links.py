@@ -15,7 +15,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from farm.errors import KernelError
 
-PREFIX = "farm"
+PREFIX = "farm-"
 """What the name of every link of the farm begins with; the kernel keeps 15 bytes of a name."""
 
 

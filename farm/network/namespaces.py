@@ -53,7 +53,7 @@ def network_namespace(name: str, directory: str = DIRECTORY) -> Iterator[str]:
 def remove_dead(directory: str = DIRECTORY) -> tuple[str, ...]:
     """Remove the namespaces whose maker is dead; the names of those removed. Those of live makers are left alone."""
     removed = []
-    for name in sorted(_names(directory)):
+    for name in names(directory):
         folder = os.path.join(directory, name)
         try:
             lock_fd = _lock(folder)
@@ -65,6 +65,14 @@ def remove_dead(directory: str = DIRECTORY) -> tuple[str, ...]:
             os.close(lock_fd)
         removed.append(name)
     return tuple(removed)
+
+
+def names(directory: str = DIRECTORY) -> tuple[str, ...]:
+    """The namespaces that are there, those of dead makers included, in order."""
+    try:
+        return tuple(sorted(os.listdir(directory)))
+    except FileNotFoundError:
+        return ()
 
 
 def _create(path: str) -> None:
@@ -133,10 +141,3 @@ def _unmount(path: str) -> None:
     except KernelError as error:
         if error.errno not in (errno.EINVAL, errno.ENOENT):  # not a mount point; not there
             raise
-
-
-def _names(directory: str) -> list[str]:
-    try:
-        return os.listdir(directory)
-    except FileNotFoundError:
-        return []

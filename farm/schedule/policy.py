@@ -4,20 +4,25 @@ A quota is a cap and seldom used up, so caps may add up to more than the host ha
 
 - cpu: ``CPU_OVERCOMMIT`` times the cores. A short job mostly waits for its own set-up, its neighbours fill that time;
   measured, a host is fastest at four to eight such jobs a core. ``-j`` lifts it: then only slots and memory count.
-- memory: ``MEMORY_OVERCOMMIT`` times what is available, but a single job never more than what is available.
+- memory: ``MEMORY_OVERCOMMIT`` times what is available, but a single job never more than what is available. Under ``-j``
+  it is ``MEMORY_OVERCOMMIT_ASKED``: whoever names a number has an idea of what the jobs need, and the default cap of
+  512 MiB is far beyond the megabyte of a small one. 300 of those fit a host with 10 GiB available.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from farm.model.job import Job
 from farm.model.limits import Limits
 from farm.units import format_bytes
 
 SLOTS_PER_CORE = 8
 CPU_OVERCOMMIT = 8.0
 MEMORY_OVERCOMMIT = 4.0
+MEMORY_OVERCOMMIT_ASKED = 16.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +44,27 @@ class Demand:
     memory_bytes: int
 
 
-def budget(cores: int, available_bytes: int, slots: int | None = None) -> Budget:
-    """The budget of a host with ``cores`` and ``available_bytes`` of memory; ``slots`` is what ``-j`` says."""
+def budget(
+    cores: int,
+    available_bytes: int,
+    slots: int | None = None,
+    *,
+    cpu_overcommit: float | None = None,
+    memory_overcommit: float | None = None,
+) -> Budget:
+    """The budget of a host with ``cores`` and ``available_bytes`` of memory; ``slots`` is what ``-j`` says.
+
+    A factor that is given holds under ``-j`` too; None is what the module says.
+    """
     cores = max(1, cores)
+    if cpu_overcommit is None:
+        cpu_overcommit = math.inf if slots else CPU_OVERCOMMIT
+    if memory_overcommit is None:
+        memory_overcommit = MEMORY_OVERCOMMIT_ASKED if slots else MEMORY_OVERCOMMIT
     return Budget(
         slots=slots or SLOTS_PER_CORE * cores,
-        cpus=math.inf if slots else CPU_OVERCOMMIT * cores,
-        memory_bytes=int(available_bytes * MEMORY_OVERCOMMIT),
+        cpus=cpu_overcommit * cores,
+        memory_bytes=int(available_bytes * memory_overcommit),
         largest_job_bytes=available_bytes,
         cores=cores,
     )
@@ -77,3 +96,21 @@ def fits(wanted: Demand, given: Budget, running: int, cpus: float, memory_bytes:
         and cpus + wanted.cpus <= given.cpus + 1e-6
         and memory_bytes + wanted.memory_bytes <= given.memory_bytes
     )
+
+
+def held_to(jobs: Iterable[Job], given: Budget) -> int:
+    """How many of ``jobs`` run at once where it is memory that allows no more; 0 where it is not."""
+    left_bytes = given.memory_bytes
+    for count, job in enumerate(jobs):
+        if count == given.slots:
+            return 0
+        left_bytes -= demand(job.limits, given).memory_bytes
+        if left_bytes < 0:
+            return max(1, count)
+    return 0
+
+
+def memory_held(given: Budget) -> str:
+    """The sentence for ``held_to``, with the numbers."""
+    limit, available = format_bytes(given.memory_bytes), format_bytes(given.largest_job_bytes)
+    return f"their memory limits may add up to {limit}, and {available} are available"

@@ -40,16 +40,16 @@ def names(links: tuple[Link, ...]) -> list[str]:
 
 @pytest.mark.usefixtures("own_network")
 def test_only_links_of_the_farm_are_seen() -> None:
-    add_veth("farm7a", "other7a")
-    assert names(list_links()) == ["farm7a"]
-    assert names(list_links("")) == ["farm7a", "lo", "other7a"]
+    add_veth("farm-7a", "other7a")
+    assert names(list_links()) == ["farm-7a"]
+    assert names(list_links("")) == ["farm-7a", "lo", "other7a"]
     assert [link.up for link in list_links()] == [False]
 
 
 @pytest.mark.usefixtures("own_network")
 def test_removing_one_end_of_a_pair_takes_the_other_and_twice_is_no_error() -> None:
-    add_veth("farm1", "farm1p")
-    add_veth("farm2", "farm2p")
+    add_veth("farm-1", "farm-1p")
+    add_veth("farm-2", "farm-2p")
     found = list_links()
     assert len(found) == 4
     assert len(remove_links(found)) == 2
@@ -61,5 +61,5 @@ def test_removing_one_end_of_a_pair_takes_the_other_and_twice_is_no_error() -> N
 def test_a_link_that_was_renamed_or_replaced_is_left_alone() -> None:
     add_veth("other1", "other2")
     (found,) = list_links("other1")
-    assert remove_links([Link(found.index, "farm1", up=False)]) == ()
+    assert remove_links([Link(found.index, "farm-1", up=False)]) == ()
     assert names(list_links("other")) == ["other1", "other2"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+from farm.model.job import Job
 from farm.model.limits import Limits
 from farm.schedule import policy
 
@@ -34,3 +35,26 @@ def test_a_job_larger_than_the_host_is_refused_with_the_numbers() -> None:
     assert "2 GiB" in refused
     assert "1 GiB" in refused
     assert policy.never_fits(policy.demand(Limits(memory_bytes=GIB), given), given) == ""
+
+
+def test_under_j_300_jobs_of_the_default_limits_fit_a_host_of_ten_gib() -> None:
+    given = policy.budget(2, 10 * GIB, slots=300)
+    assert policy.held_to([job(each) for each in range(300)], given) == 0
+
+
+def test_what_memory_holds_back_is_counted_and_explained() -> None:
+    given = policy.budget(2, GIB, slots=300)
+    assert policy.held_to([job(each) for each in range(300)], given) == 32
+    assert "16 GiB" in policy.memory_held(given)
+    assert "1 GiB" in policy.memory_held(given)
+
+
+def test_factors_that_are_given_hold_with_j_and_without() -> None:
+    for slots in (None, 300):
+        given = policy.budget(2, GIB, slots, cpu_overcommit=1.5, memory_overcommit=0.5)
+        assert given.cpus == 3
+        assert given.memory_bytes == GIB // 2
+
+
+def job(number: int) -> Job:
+    return Job(f"unit/host[n={number}]", "unit", "host", (("n", str(number)),), ("true",), "true")

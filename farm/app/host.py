@@ -1,0 +1,77 @@
+"""What commands ask of this host before they do anything: privilege, a folder, a range of ids, descriptors."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterable
+
+from farm.errors import UsageError
+from farm.image.store import Store
+from farm.kernel import subids
+from farm.kernel.userns import IdMap
+from farm.model.distro import Image
+
+_DESCRIPTORS_A_JOB = 4
+"""Open files for one live container: two here and two in the zygote, which counts its own; the rest is head-room."""
+_DESCRIPTORS_OF_OUR_OWN = 128
+
+
+def require_root() -> None:
+    """Raises ``UsageError`` for anybody but root."""
+    if os.geteuid() != 0:
+        raise UsageError(
+            "containers need root",
+            "namespaces, mounts and control groups are made with CAP_SYS_ADMIN",
+            "run it with sudo",
+        )
+
+
+def id_map() -> IdMap:
+    """The range of ids for containers: what /etc/subuid and /etc/subgid give root, or the documented default."""
+    return subids.id_map(_text("/etc/subuid"), _text("/etc/subgid"))
+
+
+def writable_store(home: str) -> Store:
+    """The images below ``home``, a folder that is made. Raises ``UsageError`` where it cannot be, or not be written."""
+    store = Store(home)
+    try:
+        os.makedirs(home, 0o755, exist_ok=True)
+        # Containers see images through one view of this folder, so it has to be there before the first image is.
+        os.makedirs(store.rootfs_dir, 0o700, exist_ok=True)
+        reason = "" if os.access(store.rootfs_dir, os.W_OK) else "it cannot be written"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason:
+        raise UsageError("the farm's folder cannot be used", f"{home}: {reason}", "name another one in FARM_HOME")
+    return store
+
+
+def views(rootfs_dir: str, images: Iterable[Image]) -> tuple[str, ...]:
+    """The directories that containers' lower layers lie in: the store, and folders of the host outside of it."""
+    lowers = {lower for image in images for overlay in image.overlays for lower in overlay.lowers}
+    outside = {lower for lower in lowers if lower != rootfs_dir and not lower.startswith(rootfs_dir + "/")}
+    return (rootfs_dir, *sorted(outside))
+
+
+def raise_descriptors(slots: int) -> int:
+    """How many of ``slots`` jobs this process may have descriptors for, its soft limit raised for them if need be.
+
+    Not to the hard limit: containers inherit it, and old programs close every descriptor up to theirs one by one.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = slots * _DESCRIPTORS_A_JOB + _DESCRIPTORS_OF_OUR_OWN
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY:
+        return slots
+    return max(1, min(slots, (soft - _DESCRIPTORS_OF_OUR_OWN) // _DESCRIPTORS_A_JOB))
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,33 @@
+"""What dead runs and broken imports left on this host, and its removal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from farm.cgroup.detect import sweep_dead
+from farm.image.store import Store
+from farm.network import links, namespaces
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What was ``removed``, and what was ``kept`` because something in it does not end; each a phrase for people."""
+
+    removed: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+def collect(store: Store) -> Collected:
+    """Remove what no live process owns: control groups, network namespaces, links, folders of imports.
+
+    Mounts need nothing: they are in mount namespaces, which go with the last process in them. Raises ``OSError``.
+    """
+    groups = sweep_dead()
+    removed = [f"control group {path}" for path in groups.removed]
+    removed += [f"network namespace {name}" for name in namespaces.remove_dead()]
+    # A link is made for a namespace that its maker holds: without any, nobody who lives can have made one.
+    if not namespaces.names():
+        removed += [f"link {each.name}" for each in links.remove_links(links.list_links())]
+    if swept := store.sweep():
+        removed.append(f"{swept} unfinished {'image' if swept == 1 else 'images'} in the store")
+    return Collected(tuple(removed), tuple(f"control group {path}" for path in groups.kept))

@@ -1,0 +1,240 @@
+"""``farm run``: a matrix file becomes a run, a run becomes a report."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import platform
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import psutil
+
+from farm import __version__
+from farm.app.folder import JOURNAL, claim_run_dir, point_latest
+from farm.app.host import id_map, raise_descriptors, require_root, views, writable_store
+from farm.app.interrupts import Interrupts
+from farm.app.supply import Supply
+from farm.engine.local import LocalEngine
+from farm.errors import FarmError
+from farm.image.store import Store
+from farm.journal import queries
+from farm.journal.writer import JournalWriter
+from farm.matrix.document import Matrix
+from farm.matrix.expand import expand
+from farm.matrix.load import load
+from farm.matrix.select import select
+from farm.model.distro import Distro, Image, SourceKind
+from farm.model.job import Attempt, Job
+from farm.model.outcome import Outcome
+from farm.model.ports import EngineInfo
+from farm.model.run import RunInfo, RunRecord
+from farm.report.summary import Status, status
+from farm.report.write import write_all
+from farm.schedule import policy
+from farm.schedule.driver import Driver
+from farm.schedule.state import Scheduler
+
+NOTHING_SELECTED = Status.EMPTY.exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the user asked for.
+
+    ``slots`` is ``-j``; ``home`` the farm's folder, ``reports`` that of reports. ``cpu_overcommit`` and
+    ``memory_overcommit`` are how many times the host's cores and its available memory the quotas may add up to; None is
+    what ``policy`` thinks right.
+    """
+
+    matrix: str
+    home: str
+    reports: str
+    keyword: str | None = None
+    distros: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    slots: int | None = None
+    cpu_overcommit: float | None = None
+    memory_overcommit: float | None = None
+    catalogue: tuple[str, ...] = ()
+    argv: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run ended: the exit code of the table in docs, and the folder of its report (empty: nothing ran)."""
+
+    exit_code: int
+    run_dir: str = ""
+
+
+class Ui(Protocol):
+    """Who is told of a run; those of ``farm.report`` are such."""
+
+    def begin(self, total: int, info: RunInfo, /) -> None: ...
+
+    def started(self, job: Job, /) -> None: ...
+
+    def finished(self, job: Job, outcome: Outcome, attempt: Attempt | None, /) -> None: ...
+
+    def note(self, text: str, /) -> None: ...
+
+    def end(self, record: RunRecord, run_dir: str, /) -> None: ...
+
+
+def plan(options: RunOptions) -> tuple[Matrix, tuple[Job, ...]]:
+    """The matrix and the selected jobs. Raises ``UsageError`` for a wrong file or selection."""
+    matrix = load(options.matrix, options.catalogue)
+    return matrix, select(expand(matrix), options.keyword, options.distros, options.tags)
+
+
+def run(options: RunOptions, ui: Ui) -> RunOutcome:
+    """Run what ``options`` select and write the report.
+
+    SIGINT drains, a second one kills; SIGTERM and SIGHUP kill at once. The report is written in each case, also where the
+    signal came before the first job. Raises ``UsageError`` where the run cannot begin, ``FarmError`` where it cannot be
+    recorded, and whatever is a bug of the farm, each after a report of what the journal has. Raises this process's soft
+    limit of open files as far as the jobs need it.
+    """
+    require_root()
+    matrix, jobs = plan(options)
+    if not jobs:
+        return RunOutcome(NOTHING_SELECTED)
+    return asyncio.run(_Run(options, matrix, jobs, ui).go())
+
+
+class _Run:
+    """One run, from its images to its report."""
+
+    def __init__(self, options: RunOptions, matrix: Matrix, jobs: tuple[Job, ...], ui: Ui) -> None:
+        self._options = options
+        self._matrix = matrix
+        self._jobs = jobs
+        self._ui = ui
+        self._id_map = id_map()
+        self._started_s = time.monotonic()
+        used = {job.distro for job in jobs}
+        self._distros = tuple(distro for distro in matrix.distros if distro.name in used)
+        self._outcomes: Mapping[str, Outcome] = {}
+
+    async def go(self) -> RunOutcome:
+        interrupts = Interrupts(self._ui.note)
+        store = writable_store(self._options.home)
+        run_id, run_dir = claim_run_dir(self._options.reports, time.time())
+        journal = os.path.join(run_dir, JOURNAL)
+        try:
+            with Supply(store, self._id_map) as supply:
+                await self._with_images(run_id, run_dir, store, supply, interrupts)
+        except BaseException:
+            self._salvage(run_dir)
+            raise
+        record = queries.read(journal)
+        write_all(run_dir, record)
+        try:
+            point_latest(run_dir)
+        except OSError as error:
+            self._ui.note(f"the report is there, but the link latest is not: {error}")
+        self._ui.end(record, run_dir)
+        return RunOutcome(Status(record.status).exit_code, run_dir)
+
+    async def _with_images(
+        self, run_id: str, run_dir: str, store: Store, supply: Supply, interrupts: Interrupts
+    ) -> None:
+        # The host's folders have to be known when the engine starts; those of the store are all in one.
+        hosts = [each for each in self._distros if each.source.kind is SourceKind.HOST]
+        found = await interrupts.unless_stopped(asyncio.gather(*(supply.image(each) for each in hosts)))
+        known = dict(zip((each.name for each in hosts), found or (), strict=False))
+        images = [each for each in known.values() if isinstance(each, Image)]
+        given, notes = self._budget()
+        engine = LocalEngine(run_id, run_dir, views(store.rootfs_dir, images), self._id_map)
+        try:
+            info = self._info(run_id, await engine.start(), notes)
+            with JournalWriter(os.path.join(run_dir, JOURNAL)) as journal:
+                journal.begin(info, self._jobs)
+                self._ui.begin(len(self._jobs), info)
+                driver = Driver(Scheduler(self._jobs, given), self._jobs, engine, journal, self._ui)
+                await self._drive(driver, supply, known, interrupts)
+                ended = status(driver.outcomes.values(), interrupts.stopped)
+                journal.finish(time.monotonic() - self._started_s, ended)
+        finally:
+            await engine.close()
+
+    async def _drive(
+        self, driver: Driver, supply: Supply, known: Mapping[str, Image | str], interrupts: Interrupts
+    ) -> None:
+        async def provide(distro: Distro) -> None:
+            image = known.get(distro.name) or await supply.image(distro)
+            if isinstance(image, Image):
+                driver.image_ready(distro.name, image)
+            else:
+                driver.image_failed(distro.name, image)
+
+        with interrupts.told_to(driver):
+            providing = [asyncio.ensure_future(provide(each)) for each in self._distros if not interrupts.stopped]
+            try:
+                await driver.run()
+            finally:
+                for each in providing:
+                    each.cancel()
+
+    def _budget(self) -> tuple[policy.Budget, tuple[str, ...]]:
+        """What may run at once, and what of ``-j`` the host does not allow."""
+        asked = self._options.slots
+        given = policy.budget(
+            len(os.sched_getaffinity(0)),
+            psutil.virtual_memory().available,
+            asked,
+            cpu_overcommit=self._options.cpu_overcommit,
+            memory_overcommit=self._options.memory_overcommit,
+        )
+        slots = raise_descriptors(min(given.slots, len(self._jobs)))
+        notes = []
+        if slots < min(given.slots, len(self._jobs)):
+            notes.append(f"at most {slots} jobs at once: the limit of open files allows no more (ulimit -Hn)")
+            given = replace(given, slots=slots)
+        if asked is not None and (held := policy.held_to(self._jobs, given)):
+            notes.append(f"about {held} jobs at once: {policy.memory_held(given)} (--overcommit-memory)")
+        return given, tuple(notes)
+
+    def _salvage(self, run_dir: str) -> None:
+        """The run ended by an error: report what the journal has, and keep no folder of a run that never began."""
+        try:
+            record = queries.read(os.path.join(run_dir, JOURNAL))
+        except FarmError:
+            shutil.rmtree(run_dir, ignore_errors=True)
+            return
+        # The error that is on its way out says more than one of these could.
+        with contextlib.suppress(FarmError, OSError):
+            write_all(run_dir, record)
+        self._ui.end(record, run_dir)
+
+    def _info(self, run_id: str, engine: EngineInfo, notes: tuple[str, ...]) -> RunInfo:
+        system = os.uname()
+        return RunInfo(
+            id=run_id,
+            name=self._matrix.name,
+            matrix_path=self._matrix.path,
+            started_at=time.time(),
+            farm_version=__version__,
+            hostname=system.nodename,
+            kernel=system.release,
+            host_name=_host_name(),
+            cpus=len(os.sched_getaffinity(0)),
+            memory_bytes=psutil.virtual_memory().total,
+            cgroup=engine.cgroup,
+            user_namespace=engine.user_namespace,
+            seccomp=engine.seccomp,
+            warnings=engine.warnings + notes,
+            command_line=("farm", *self._options.argv),
+        )
+
+
+def _host_name() -> str:
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME", "")
+    except OSError:
+        return ""

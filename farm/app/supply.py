@@ -1,0 +1,50 @@
+"""Images for the distros of one run: imported beside its jobs, held in the store for as long as it goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+
+from farm.errors import FarmError
+from farm.image.resolve import resolve
+from farm.image.store import Store
+from farm.kernel.userns import IdMap
+from farm.model.distro import Distro, Image
+
+_UNPACKERS = 4
+
+
+class Supply:
+    """A context manager: at its end imports that still go on are abandoned, and images may be removed again."""
+
+    def __init__(self, store: Store, id_map: IdMap) -> None:
+        self._store = store
+        self._id_map = id_map
+        self._pool = ThreadPoolExecutor(_UNPACKERS, "image")
+        self._held = contextlib.ExitStack()
+
+    def __enter__(self) -> Supply:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._held.close()
+
+    async def image(self, distro: Distro) -> Image | str:
+        """The image of ``distro``, or the sentence that its jobs end with."""
+        try:
+            found = await self._in_thread(distro)
+            self._held.enter_context(self._store.hold(found.digest))
+            return found
+        except FarmError as error:
+            return "; ".join(part for part in (f"image: {error.brief}", error.detail, error.remedy) if part)
+        except OSError as error:
+            return f"image: {error}"
+
+    async def _in_thread(self, distro: Distro) -> Image:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, resolve, distro.source, self._store, self._id_map)
