@@ -161,6 +161,14 @@ class PivotRoot:
 
 
 @dataclass(frozen=True, slots=True)
+class SetPersonality:
+    """personality(2): kept over fork and exec; comes before the filter, which allows few."""
+
+    domain: int
+    step: str = "set personality"
+
+
+@dataclass(frozen=True, slots=True)
 class DropPrivileges:
     """Enter the shared user namespace, become its root, keep ``capabilities`` only, take the seccomp filter."""
 
@@ -181,6 +189,7 @@ Operation = (
     | RaiseLoopback
     | SetHostname
     | PivotRoot
+    | SetPersonality
     | DropPrivileges
 )
 
@@ -199,6 +208,7 @@ def plan(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
         *_hidden(host),
         SetHostname(spec.hostname),
         PivotRoot(ROOT),
+        *((SetPersonality(spec.personality),) if spec.personality else ()),
         DropPrivileges(spec.capabilities, spec.no_new_privs, spec.filter_id),
     )
 

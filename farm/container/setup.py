@@ -139,6 +139,10 @@ def _pivot_root(operation: plan.PivotRoot, means: Means) -> None:
         raise KernelError("getcwd", 2, (os.getcwd(),), "the working directory is outside the container's root")
 
 
+def _set_personality(operation: plan.SetPersonality, means: Means) -> None:
+    process.personality(operation.domain)
+
+
 def _drop_privileges(operation: plan.DropPrivileges, means: Means) -> None:
     if means.userns_fd >= 0:
         process.setns(means.userns_fd, process.CLONE_NEWUSER)
@@ -176,5 +180,6 @@ _PERFORMERS: dict[type, Callable[..., None]] = {
     plan.RaiseLoopback: _raise_loopback,
     plan.SetHostname: _set_hostname,
     plan.PivotRoot: _pivot_root,
+    plan.SetPersonality: _set_personality,
     plan.DropPrivileges: _drop_privileges,
 }

@@ -16,6 +16,7 @@ class ContainerSpec:
     ``overlays`` are host paths (the launcher maps them to its idmapped views). ``environment`` is what the command gets,
     whole. ``capabilities`` are bits. ``filter_id`` names a seccomp filter the launcher was given before, 0 for none.
     ``on_disk`` says that the scratch space is a block device whose descriptor comes with the request, instead of a tmpfs.
+    ``personality`` is the execution domain of personality(2): PER_LINUX32 makes uname(2) speak to 32-bit programs.
     ``hold`` keeps the container after its command has ended until it is released. ``terminal`` gives the command a
     pseudo-terminal, whose other end comes back with the answer.
     """
@@ -30,6 +31,7 @@ class ContainerSpec:
     no_new_privs: bool = True
     filter_id: int = 0
     on_disk: bool = False
+    personality: int = 0
     hold: bool = False
     terminal: bool = False
     resolv_conf: str = "# loopback only: this container has no network\n"

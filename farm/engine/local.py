@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from farm.container.spec import ContainerSpec
-from farm.engine import verdict
+from farm.engine import abi, verdict
 from farm.engine.disk import make_disk
 from farm.engine.log import LogCapture
 from farm.errors import FarmError
@@ -58,7 +58,7 @@ class LocalEngine:
         self._scratch_dir = run_dir if scratch_dir is None else scratch_dir
         self._client: Client | None = None
         self._restart = asyncio.Lock()
-        self._filters: dict[int, int] = {}  # capabilities -> filter id
+        self._filters: dict[tuple[int, bool], int] = {}  # (capabilities, socketcall) -> filter id
         self._running: dict[str, Container | None] = {}  # None: on its way to a container
         self._cancelled: set[str] = set()
         self._null_fd = -1
@@ -204,15 +204,17 @@ class LocalEngine:
             limits=job.limits,
             capabilities=capabilities,
             no_new_privs=job.no_new_privs,
-            filter_id=self._filter(capabilities, client),
+            filter_id=self._filter(client, capabilities, socketcall=abi.is_narrow(work.image)),
+            personality=abi.personality(work.image),
             on_disk=job.limits.disk_bytes is not None,
         )
 
-    def _filter(self, capabilities: int, client: Client) -> int:
-        if capabilities not in self._filters:
-            self._filters[capabilities] = len(self._filters) + 1
-            client.add_filter(self._filters[capabilities], compile_filter(capabilities))
-        return self._filters[capabilities]
+    def _filter(self, client: Client, capabilities: int, *, socketcall: bool) -> int:
+        key = (capabilities, socketcall)
+        if key not in self._filters:
+            client.add_filter(len(self._filters) + 1, compile_filter(capabilities, socketcall=socketcall))
+            self._filters[key] = len(self._filters) + 1
+        return self._filters[key]
 
     def _environment(self, work: Work) -> tuple[tuple[str, str], ...]:
         job = work.job

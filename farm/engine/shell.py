@@ -12,6 +12,7 @@ import tty
 from collections.abc import Iterator
 
 from farm.container.spec import ContainerSpec
+from farm.engine import abi
 from farm.errors import FarmError
 from farm.kernel import capability
 from farm.kernel.userns import IdMap
@@ -48,7 +49,7 @@ async def run_shell(
     try:
         await client.start()
         kept = capability.mask(capability.DEFAULT)
-        client.add_filter(1, compile_filter(kept))
+        client.add_filter(1, compile_filter(kept, socketcall=abi.is_narrow(image)))
         environment = {"PATH": _PATH, "HOME": "/root", "TERM": os.environ.get("TERM", "dumb"), "FARM_RUN": run_id}
         spec = ContainerSpec(
             overlays=image.overlays,
@@ -58,6 +59,7 @@ async def run_shell(
             limits=limits,
             capabilities=kept,
             filter_id=1,
+            personality=abi.personality(image),
             terminal=True,
         )
         container = client.launch(spec, (null_fd, null_fd, null_fd))

@@ -18,6 +18,8 @@ CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 CLONE_INTO_CGROUP = 0x200000000
 
+PER_LINUX32 = 0x8
+
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_KEEPCAPS = 8
@@ -33,6 +35,7 @@ _NR_close_range = 436
 
 _setns = function("setns", ctypes.c_int, ctypes.c_int)
 _unshare = function("unshare", ctypes.c_int)
+_personality = function("personality", ctypes.c_ulong)
 _prctl = function("prctl", ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
 
 
@@ -82,6 +85,12 @@ def unshare(flags: int) -> None:
     """Leave the shared namespaces named by ``flags`` for new ones."""
     if _unshare(flags):
         raise failed("unshare", hex(flags))
+
+
+def personality(domain: int) -> None:
+    """Set the execution domain of this process and of all that it starts; see personality(2)."""
+    if _personality(domain) < 0:
+        raise failed("personality", hex(domain))
 
 
 def prctl(option: int, value: int = 0, third: int = 0) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import platform
+import struct
 import tempfile
 
 import pyseccomp
@@ -13,12 +14,19 @@ from farm.launcher import profile
 
 _FURTHER_ARCHITECTURES = {"x86_64": ("X86", "X32"), "aarch64": ("ARM",)}
 
+_INSTRUCTION = struct.Struct("=HBBI")  # struct sock_filter: code, jump if true, jump if false, operand
+_LOAD, _JUMP_EQUAL, _RETURN = 0x20, 0x15, 0x06  # BPF_LD|BPF_W|BPF_ABS, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K
+_NUMBER_AT, _ARCHITECTURE_AT = 0, 4  # offsets in struct seccomp_data
+_AUDIT_ARCH_I386 = 0x40000003
+_RET_ERRNO = 0x00050000
 
-def compile_filter(capabilities: int) -> bytes:
+
+def compile_filter(capabilities: int, *, socketcall: bool = False) -> bytes:
     """The program for containers that keep ``capabilities``: an array of ``struct sock_filter``.
 
     It holds for every architecture the processor runs (x86-64, i386 and x32 on one machine). A name that this libseccomp
-    does not know is left out, and such a call is ENOSYS. Raises ``OSError`` where libseccomp cannot be loaded.
+    does not know is left out, and such a call is ENOSYS. ``socketcall`` is for images of 32-bit programs, see
+    ``profile.SOCKETCALL_I386``. Raises ``OSError`` where libseccomp cannot be loaded.
     """
     built = pyseccomp.SyscallFilter(pyseccomp.ERRNO(errno.ENOSYS))
     for name in _FURTHER_ARCHITECTURES.get(platform.machine(), ()):
@@ -32,7 +40,22 @@ def compile_filter(capabilities: int) -> bytes:
     with tempfile.TemporaryFile() as file:
         built.export_bpf(file)
         file.seek(0)
-        return file.read()
+        program = file.read()
+    return program if socketcall or platform.machine() != "x86_64" else _no_socketcall() + program
+
+
+def _no_socketcall() -> bytes:
+    """Instructions to go before a program. libseccomp itself would open socketcall for every rule that socket has."""
+    return b"".join(
+        _INSTRUCTION.pack(*each)
+        for each in (
+            (_LOAD, 0, 0, _ARCHITECTURE_AT),
+            (_JUMP_EQUAL, 0, 3, _AUDIT_ARCH_I386),
+            (_LOAD, 0, 0, _NUMBER_AT),
+            (_JUMP_EQUAL, 0, 1, profile.SOCKETCALL_I386),
+            (_RETURN, 0, 0, _RET_ERRNO | errno.ENOSYS),
+        )
+    )
 
 
 def _split(capabilities: int) -> tuple[set[str], set[str]]:
@@ -44,11 +67,12 @@ def _split(capabilities: int) -> tuple[set[str], set[str]]:
 
 def _add_arguments(built: pyseccomp.SyscallFilter, *, administrator: bool) -> None:
     allow, deny = pyseccomp.ALLOW, pyseccomp.ERRNO(errno.EPERM)
-    low, high = min(profile.CLOSED_FAMILIES), max(profile.CLOSED_FAMILIES)
-    _add(built, allow, "socket", pyseccomp.Arg(0, pyseccomp.LT, low))
-    _add(built, allow, "socket", pyseccomp.Arg(0, pyseccomp.GT, high))
-    for family in range(low + 1, high):
-        _add(built, allow, "socket", pyseccomp.Arg(0, pyseccomp.EQ, family))
+    first_closed = min(profile.CLOSED_FAMILIES)
+    _add(built, allow, "socket", pyseccomp.Arg(0, pyseccomp.LT, first_closed))
+    for family in range(first_closed, profile.LAST_FAMILY + 1):
+        action = deny if family in profile.CLOSED_FAMILIES else allow
+        _add(built, action, "socket", pyseccomp.Arg(0, pyseccomp.EQ, family))
+    _add(built, deny, "socket", pyseccomp.Arg(0, pyseccomp.GT, profile.LAST_FAMILY))
     for persona in profile.PERSONALITIES:
         _add(built, allow, "personality", pyseccomp.Arg(0, pyseccomp.EQ, persona))
     if administrator:
