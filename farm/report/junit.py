@@ -1,20 +1,26 @@
-"""``junit.xml``: one suite per test, one case per job, as the table of outcomes maps them."""
+"""``junit.xml``: one suite per test, one case per job, as the table of docs/outcomes.md maps them.
+
+Valid for Jenkins' xUnit schema 10, which allows a case no properties. Names are job ids: unique, and the same in every run.
+Readers split ``classname`` at dots into packages, so it has none: ``ubuntu-14.04`` must not become package ``ubuntu-14``.
+"""
 
 from __future__ import annotations
 
 import datetime
-import re
 
 import junitparser
 from junitparser import xunit2
 
+from farm.model.job import Attempt
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunRecord
+from farm.report import summary, words
 from farm.report.logs import tail
+from farm.report.text import body, line
 
-_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_LOG_LINES = 200
-_BAD: dict[Outcome, tuple[type[junitparser.Failure] | type[junitparser.Error], str]] = {
+_LOG_LINES = 1000
+_EXCERPT_LINES = 20  # readers such as GitLab's show the text of a failure, not system-out
+_KINDS: dict[Outcome, tuple[type[junitparser.Failure] | type[junitparser.Error], str]] = {
     Outcome.FAILED: (junitparser.Failure, "failed"),
     Outcome.TIMEOUT: (junitparser.Failure, "timeout"),
     Outcome.XPASSED: (junitparser.Failure, "xpassed"),
@@ -23,54 +29,73 @@ _BAD: dict[Outcome, tuple[type[junitparser.Failure] | type[junitparser.Error], s
 }
 
 
-def clean(text: str) -> str:
-    """``text`` with what XML 1.0 cannot hold replaced by U+FFFD."""
-    return _ILLEGAL.sub("\ufffd", text)
-
-
 def render(record: RunRecord, run_dir: str) -> bytes:
-    """The run as JUnit XML, valid for Jenkins; the logs of bad jobs are read from ``run_dir``."""
-    suites = junitparser.JUnitXml(clean(record.info.name))
+    """The run as JUnit XML; the ends of bad jobs' logs, 64 KiB at most each, are read from ``run_dir``."""
+    started = datetime.datetime.fromtimestamp(record.info.started_at, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S")
     groups: dict[str, list[JobRecord]] = {}
     for job in record.jobs:
         groups.setdefault(job.job.test, []).append(job)
-    started = datetime.datetime.fromtimestamp(record.info.started_at, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    drawn: list[tuple[xunit2.TestSuite, list[JobRecord]]] = []
+    suites = xunit2.JUnitXml(line(record.info.name))
     for test, jobs in groups.items():
-        suite = xunit2.TestSuite(clean(test))  # type: ignore[no-untyped-call]
+        suite = xunit2.TestSuite(line(test))  # type: ignore[no-untyped-call]
         suite.timestamp = started
-        suite.hostname = clean(record.info.hostname)
+        suite.hostname = line(record.info.hostname)
         suite.add_testcases([_case(job, run_dir) for job in jobs])
-        suites.add_testsuite(suite)
+        suites.append(suite)  # type: ignore[no-untyped-call]
+        drawn.append((suite, jobs))
     suites.update_statistics()  # type: ignore[no-untyped-call]
-    for element in [suites._elem, *suites._elem]:
-        element.set("time", f"{float(element.get('time') or 0):.3f}")
-    for suite_element in suites._elem:
-        for name in ("tests", "failures", "errors", "skipped"):
-            suite_element.set(name, suite_element.get(name) or "0")
-    suites._elem.attrib.pop("skipped", None)
+    _set_time(suites, sum(summary.duration_s(job) for job in record.jobs))
+    for suite, jobs in drawn:
+        _set_time(suite, sum(summary.duration_s(job) for job in jobs))
     return bytes(suites.tostring())  # type: ignore[no-untyped-call]
 
 
 def _case(record: JobRecord, run_dir: str) -> xunit2.TestCase:
     job, outcome = record.job, record.outcome
-    # Readers split classname at dots into packages: ubuntu-14.04 would become package "ubuntu-14", class "04".
-    case = xunit2.TestCase(clean(job.id), clean(f"{job.test}/{job.distro}".replace(".", "_")))
-    reason = clean(record.reason)
-    if outcome in _BAD:
-        make, kind = _BAD[outcome]
-        case.result = [make(reason or outcome.value, kind)]
-    elif outcome in (Outcome.SKIPPED, Outcome.XFAILED, Outcome.CANCELLED, None):
-        default = outcome.value if outcome else "the run ended before this job"
-        case.result = [junitparser.Skipped(reason or default, outcome.value if outcome else "not-run")]
+    case = xunit2.TestCase(line(job.id), line(f"{job.test}/{job.distro}").replace(".", "_"))
+    _set_time(case, summary.duration_s(record))
+    if outcome is None:
+        case.result = [junitparser.Skipped("the run ended before this job did", "not-run")]
+    elif outcome in _KINDS:
+        _tell_bad(case, record, run_dir)
     elif outcome is Outcome.FLAKY:
-        for attempt in record.attempts:
-            if attempt.outcome.bad:
-                case.add_interim_result(_flaky(clean(attempt.reason), attempt.outcome.value))
-    case._elem.set("time", f"{sum(attempt.duration_s for attempt in record.attempts):.3f}")
-    if outcome is not None and outcome.bad and record.attempts:
-        case.system_out = clean(tail(run_dir, record.attempts[-1].log_path, _LOG_LINES))
+        _add_interim(case, record.attempts, xunit2.FlakyFailure)
+    elif outcome is not Outcome.PASSED:
+        case.result = [junitparser.Skipped(line(record.reason) or outcome.value, outcome.value)]
     return case
 
 
-def _flaky(reason: str, kind: str) -> xunit2.FlakyFailure:
-    return xunit2.FlakyFailure(reason or kind, kind)
+def _tell_bad(case: xunit2.TestCase, record: JobRecord, run_dir: str) -> None:
+    make, kind = _KINDS[record.outcome or Outcome.ERROR]
+    result = make(line(record.reason) or kind, kind)
+    case.result = [result]
+    if not record.attempts:
+        return
+    _add_interim(case, record.attempts[:-1], xunit2.RerunFailure)
+    last = record.attempts[-1]
+    log = tail(run_dir, last.log_path, _LOG_LINES).text
+    result.text = "\n".join([*_facts(record, last), "", *log.split("\n")[-_EXCERPT_LINES:]])
+    if log:
+        case.system_out = log
+
+
+def _facts(record: JobRecord, attempt: Attempt) -> list[str]:
+    facts = [line(record.reason), words.ending(attempt.wait_status)]
+    if attempt.failure is not None:
+        facts += [f"step: {line(attempt.failure.step)}", body(attempt.failure.hint)]
+    facts += [f"{each.name}: {each.text}" for each in words.measures(record.job, attempt)]
+    return [fact for fact in dict.fromkeys(facts) if fact]
+
+
+def _add_interim(case: xunit2.TestCase, attempts: tuple[Attempt, ...], make: type[xunit2.InterimResult]) -> None:
+    """One element for each bad one of ``attempts``, with its kind."""
+    for attempt in attempts:
+        if attempt.outcome in _KINDS:
+            kind = _KINDS[attempt.outcome][1]
+            case.add_interim_result(make(line(attempt.reason) or kind, kind))
+
+
+def _set_time(element: junitparser.Element, seconds: float) -> None:
+    # Its own attribute writes 1e-05 for a hundredth of a millisecond, which no schema takes.
+    element._elem.set("time", f"{seconds:.3f}")

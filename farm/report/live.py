@@ -1,61 +1,123 @@
-"""A live screen: ended jobs scroll by above a line of what runs; drawn from the caller's events, without a thread."""
+"""A live screen: bad jobs scroll by above a few lines of what runs.
+
+Drawn from the caller's events and, where there is an event loop, from a timer on it: no thread, and eight times a second
+at most, however many jobs end. rich is imported here only: it costs a tenth of a second, which plain output need not pay.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import time
+from collections.abc import Callable
 from typing import TextIO
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
 from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
 from farm.model.run import RunInfo, RunRecord
-from farm.report.logs import visible
-from farm.report.terminal import PlainUi, ended_line
+from farm.report.terminal import PlainUi, ended_line, silence
+from farm.report.text import line
 
 _PERIOD_S = 1 / 8
+_TICK_S = 0.25
+_SHOWN = 3
+_BAR_CELLS = 20
 
 
 class LiveUi(PlainUi):
-    """``PlainUi`` with a status line below, redrawn at most eight times a second."""
+    """``PlainUi`` on a screen of its own at the bottom of the terminal; the clock is a parameter."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(stream)
-        self._console = Console(file=stream, highlight=False)
-        self._live = Live(console=self._console, auto_refresh=False, transient=True)
-        self._running: dict[str, None] = {}
-        self._drawn_at = 0.0
+        self._clock = clock
+        self._console = Console(file=stream, highlight=False, no_color=not self._colour() or None)
+        self._live = Live(
+            console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
+        self._running: dict[str, float] = {}
+        self._bad = 0
+        self._begun_at = 0.0
+        self._drawn_at = float("-inf")
+        self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, total: int, info: RunInfo) -> None:
         super().begin(total, info)
-        self._live.start()
+        self._begun_at = self._clock()
+        # A run that raises never says end(), and a terminal must get its cursor back.
+        atexit.register(self._stop)
+        self._try(self._live.start)
+        self._tick()
 
     def started(self, job: Job) -> None:
-        self._running[job.id] = None
+        self._running[job.id] = self._clock()
         self._draw()
 
     def finished(self, job: Job, outcome: Outcome, attempt: Attempt | None) -> None:
         self._running.pop(job.id, None)
         self._done += 1
-        if not outcome.good:
-            line = ended_line(self._done, self._total, job, outcome, attempt, colour=self._colour())
-            self._console.print(Text.from_ansi(line))
+        if outcome.bad:
+            self._bad += 1
+            self._print(ended_line(self._done, self._total, job, outcome, attempt, colour=self._colour()))
         self._draw()
 
     def note(self, text: str) -> None:
-        self._console.print(Text(visible(text, "")))
+        self._print(line(text))
 
     def end(self, record: RunRecord, run_dir: str) -> None:
-        self._live.stop()
+        self._stop()
+        atexit.unregister(self._stop)
         super().end(record, run_dir)
 
+    def _tick(self) -> None:
+        """Keeps the clock on the screen going while no job ends."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return  # without a loop the screen changes with events only
+        self._draw()
+        self._timer = loop.call_later(_TICK_S, self._tick)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._try(self._live.stop)
+
     def _draw(self) -> None:
-        now = time.monotonic()
+        now = self._clock()
         if now - self._drawn_at >= _PERIOD_S:
             self._drawn_at = now
-            names = ", ".join(visible(name, "") for name in self._running)
-            line = Text(f"{self._done}/{self._total} done, {len(self._running)} running: {names}")
-            line.truncate(self._console.width, overflow="ellipsis")
-            self._live.update(line, refresh=True)
+            self._try(lambda: self._live.update(self._screen(now), refresh=True))
+
+    def _screen(self, now: float) -> Group:
+        full = _BAR_CELLS * self._done // self._total if self._total else 0
+        head = Text(no_wrap=True, overflow="ellipsis")
+        head.append("━" * full, "green" if not self._bad else "red").append("━" * (_BAR_CELLS - full), "bright_black")
+        head.append(f" {self._done}/{self._total}", "bold")
+        if self._bad:
+            head.append(f"  {self._bad} bad", "bold red")
+        head.append(f"  {len(self._running)} running  {_clock_text(now - self._begun_at)}")
+        lines = [head]
+        for name, since in list(self._running.items())[:_SHOWN]:  # in order of starting: the longest first
+            each = Text(f"  {_clock_text(now - since)} ", "bright_black", no_wrap=True, overflow="ellipsis")
+            lines.append(each.append(line(name), "default"))
+        return Group(*lines)
+
+    def _print(self, text: str) -> None:
+        shown = Text.from_ansi(text)
+        self._try(lambda: self._console.print(shown, soft_wrap=True))
+
+    def _try(self, draw: Callable[[], object]) -> None:
+        try:
+            draw()
+        except OSError:
+            silence(self._stream)
+
+
+def _clock_text(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02d}"

@@ -52,6 +52,14 @@ def status(run: RunRecord | Iterable[Outcome | None], interrupted: bool = False,
     return Status.GOOD
 
 
+def status_of(record: RunRecord) -> Status:
+    """The status that the run ended with; a run that did not live to say one was interrupted."""
+    try:
+        return Status(record.status)
+    except ValueError:
+        return Status.INTERRUPTED
+
+
 def counts(jobs: Iterable[JobRecord]) -> dict[Outcome, int]:
     """How many jobs ended in each outcome, in the order of ``Outcome``, those with none left out."""
     found = Counter(record.outcome for record in jobs)
@@ -59,5 +67,17 @@ def counts(jobs: Iterable[JobRecord]) -> dict[Outcome, int]:
 
 
 def failures(jobs: Iterable[JobRecord]) -> tuple[JobRecord, ...]:
-    """The bad jobs, in the order of the matrix."""
-    return tuple(record for record in jobs if record.outcome is not None and record.outcome.bad)
+    """The bad jobs: what tests did in the order of the matrix, then what the farm itself could not do."""
+    bad = [record for record in jobs if record.outcome is not None and record.outcome.bad]
+    return tuple(sorted(bad, key=lambda record: record.outcome is Outcome.ERROR))
+
+
+def slowest(jobs: Iterable[JobRecord], number: int) -> tuple[JobRecord, ...]:
+    """The ``number`` jobs that ran longest, all their attempts together; those that never ran are left out."""
+    ran = [record for record in jobs if duration_s(record) > 0]
+    return tuple(sorted(ran, key=duration_s, reverse=True)[:number])
+
+
+def duration_s(record: JobRecord) -> float:
+    """Seconds that the job's commands ran, in all its attempts."""
+    return sum(attempt.duration_s for attempt in record.attempts)

@@ -1,6 +1,8 @@
 """The three files of a report, each whole or absent.
 
-<run>/results.json  junit.xml  index.html
+<run>/results.json   for programs
+      junit.xml      for CI servers
+      index.html     for people
 """
 
 from __future__ import annotations
@@ -9,23 +11,33 @@ import os
 
 from farm.errors import FarmError
 from farm.model.run import RunRecord
-from farm.report import html, junit, results
 
 
 def write_all(run_dir: str, record: RunRecord) -> None:
-    """Write every report of ``record`` into ``run_dir``, where its logs are. Raises ``FarmError`` where it cannot."""
-    _replace(os.path.join(run_dir, "results.json"), results.render(record).encode())
+    """Write every report of ``record`` into ``run_dir``, where its logs are.
+
+    Each is written beside its place and renamed into it: a reader finds the old file, the new one or none. Raises
+    ``FarmError`` where one cannot be written (ENOSPC, EROFS, EACCES); those before it stay.
+    """
+    # Not above: jinja2 and junitparser take a tenth of a second, which no first container should wait for.
+    from farm.report import html, junit, results
+
+    _replace(os.path.join(run_dir, "results.json"), results.render(record))
     _replace(os.path.join(run_dir, "junit.xml"), junit.render(record, run_dir))
-    _replace(os.path.join(run_dir, "index.html"), html.render(record, run_dir).encode())
+    _replace(os.path.join(run_dir, "index.html"), html.render(record, run_dir))
 
 
 def _replace(path: str, content: bytes) -> None:
-    staged = f"{path}.tmp"
+    staged = f"{path}.{os.getpid()}.tmp"
     try:
-        with open(staged, "wb") as file:
-            file.write(content)
-        os.replace(staged, path)
+        try:
+            with open(staged, "wb") as file:
+                file.write(content)
+            os.replace(staged, path)
+        except BaseException:
+            if os.path.lexists(staged):
+                os.unlink(staged)
+            raise
     except OSError as error:
-        raise FarmError(
-            "a report cannot be written", str(error), "see that its folder is writable and has space"
-        ) from error
+        remedy = "see that its folder exists, is writable and has free space"
+        raise FarmError("a report cannot be written", f"{path}: {error.strerror or error}", remedy) from error

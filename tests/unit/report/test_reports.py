@@ -22,6 +22,7 @@ from farm.report.write import write_all
 
 _SHARED = Path(__file__).parents[3].parent / "shared" / "junit"
 XSD = Path(os.environ.get("FARM_TEST_JUNIT") or _SHARED) / "jenkins-junit-10.xsd"
+OWN_LINKS = {"./results.json", "./junit.xml", "data:,"}
 EVIL = "<script>alert(1)</script>\x1b]0;x\x07\u202e"
 
 
@@ -57,7 +58,8 @@ def test_files_hold_the_run_and_the_page_neither_runs_nor_fetches_anything(tmp_p
     assert not re.search("[\x1b\x07\u202e]", page)
     assert "the end of the log" in page
     assert "default-src &#39;none&#39;" in page or "default-src 'none'" in page
-    assert all(link.startswith(("#", "./logs/", "data:")) for link in re.findall(r'(?:href|src)="([^"]*)"', page))
+    links = re.findall(r'(?:href|src)="([^"]*)"', page)
+    assert all(link.startswith(("#", "./logs/")) or link in OWN_LINKS for link in links)
     assert len(json.loads((tmp_path / "results.json").read_text())["jobs"]) == len(Outcome) + 1
     assert sorted(os.listdir(tmp_path)) == ["index.html", "junit.xml", "logs", "results.json"]
 
@@ -74,7 +76,7 @@ def test_a_terminal_obeys_nothing_and_failures_are_last(tmp_path):
     text = stream.getvalue()
     assert not re.search("[\x1b\x07\u202e]", text)
     assert "    last line" in text
-    assert text.rstrip().endswith(os.path.join(str(tmp_path), "logs/a"))
+    assert text.index("last line") < text.index("5 of 11 jobs bad") < text.index(str(tmp_path / "index.html"))
 
 
 def test_a_log_outside_the_run_is_not_read(tmp_path):
@@ -82,7 +84,7 @@ def test_a_log_outside_the_run_is_not_read(tmp_path):
     (tmp_path / "run" / "logs").mkdir(parents=True)
     (tmp_path / "run" / "logs" / "a").symlink_to(tmp_path / "secret")
     run_dir = str(tmp_path / "run")
-    assert "secret words" not in html.render(record("x"), run_dir)
+    assert b"secret words" not in html.render(record("x"), run_dir)
     assert results.render(record("x"))
 
 

@@ -1,0 +1,94 @@
+"""The last words of a run on a terminal: distro by outcome, each failure with the end of its log, the verdict. Pure but
+for the logs it reads.
+"""
+
+from __future__ import annotations
+
+import os
+
+from farm.model.outcome import Outcome
+from farm.model.run import JobRecord, RunRecord
+from farm.report import summary
+from farm.report.logs import tail
+from farm.report.text import line
+from farm.units import format_duration
+
+_LOG_LINES = 10
+_LONG_FAILURES = 20  # failures shown with their logs; a hundred of those help nobody, the page has them all
+_RED, _GREEN, _YELLOW = 31, 32, 33
+
+
+def closing(record: RunRecord, run_dir: str, *, colour: bool = False, only_bad: bool = False) -> str:
+    """Paragraphs without a newline at their end; empty if ``only_bad`` and all is good."""
+    status = summary.status_of(record)
+    if only_bad and status is summary.Status.GOOD:
+        return ""
+    bad = summary.failures(record.jobs)
+    parts = [] if only_bad else [_table(record)]
+    parts += [_failure(each, run_dir, colour=colour) for each in bad[:_LONG_FAILURES]]
+    parts.append("\n".join(_headline(each, colour=colour) for each in bad[_LONG_FAILURES:]))
+    parts += [f"{line(kind)}: {line(text)}" for kind, text in record.notes]
+    parts.append(_verdict(record, status, len(bad), run_dir, colour=colour))
+    return "\n\n".join(part for part in parts if part)
+
+
+def painted(text: str, outcome: Outcome | None, *, colour: bool) -> str:
+    """``text`` in the colour of ``outcome``, or as it is."""
+    if not colour:
+        return text
+    number = _YELLOW if outcome is None else _RED if outcome.bad else _GREEN if outcome.good else _YELLOW
+    return f"\x1b[{number}m{text}\x1b[0m"
+
+
+def _table(record: RunRecord) -> str:
+    # Not above: nothing before the end of a run needs it.
+    import tabulate
+
+    distros: dict[str, list[JobRecord]] = {}
+    for job in record.jobs:
+        distros.setdefault(job.job.distro, []).append(job)
+    if not distros:
+        return ""
+    used = sorted(summary.counts(record.jobs), key=lambda outcome: outcome.bad)
+    unfinished = any(job.outcome is None for job in record.jobs)
+    rows = []
+    for distro, jobs in sorted(distros.items(), key=lambda item: len(summary.failures(item[1]))):
+        found = summary.counts(jobs)
+        missing = sum(job.outcome is None for job in jobs) or ""
+        rows.append([line(distro), *(found.get(outcome, "") for outcome in used), *([missing] if unfinished else [])])
+    headers = ["distro", *used, *(["not run"] if unfinished else [])]
+    aligned = ["left", *["right"] * (len(headers) - 1)]
+    return tabulate.tabulate(rows, headers, tablefmt="simple", colalign=aligned, disable_numparse=True)
+
+
+def _headline(record: JobRecord, *, colour: bool) -> str:
+    outcome = record.outcome or Outcome.ERROR
+    reason = f": {line(record.reason)}" if record.reason else ""
+    return f"{painted(outcome.value, outcome, colour=colour)} {line(record.job.id)}{reason}"
+
+
+def _failure(record: JobRecord, run_dir: str, *, colour: bool) -> str:
+    lines = [_headline(record, colour=colour)]
+    if record.attempts and record.attempts[-1].log_path:
+        path = record.attempts[-1].log_path
+        log = tail(run_dir, path, _LOG_LINES).text
+        lines += [f"    {each}" for each in log.split("\n") if each]
+        lines.append(f"  log: {line(os.path.join(run_dir, path))}")
+    return "\n".join(lines)
+
+
+def _verdict(record: RunRecord, status: summary.Status, bad: int, run_dir: str, *, colour: bool) -> str:
+    total = f"{len(record.jobs)} {'job' if len(record.jobs) == 1 else 'jobs'}"
+    took = f" in {format_duration(record.duration_s)}" if record.duration_s is not None else ""
+    said = f"{bad} of {total} bad" if bad else f"{total} good" if status is summary.Status.GOOD else total
+    how = "" if status in (summary.Status.GOOD, summary.Status.BAD) else f", {_HOW[status]}"
+    outcome = Outcome.FAILED if bad else Outcome.PASSED if status is summary.Status.GOOD else None
+    return f"{painted(said + took + how, outcome, colour=colour)}\nreport: {line(os.path.join(run_dir, 'index.html'))}"
+
+
+_HOW = {
+    summary.Status.INTERRUPTED: "interrupted",
+    summary.Status.EMPTY: "nothing ran",
+    summary.Status.INFRASTRUCTURE: "only the farm's own errors",
+    summary.Status.DEADLINE: "the run's deadline passed",
+}

@@ -1,0 +1,47 @@
+"""Text that came out of a container, made safe to show: pure.
+
+A log, a name or a reason may hold anything. Three things must never happen: a terminal obeys it, an XML reader refuses the
+file for it, a reader is shown something other than what is there. So escape sequences that only paint are dropped, and
+what remains of control, bidirectional and surrogate characters is shown as its escape (``\\x1b``), never kept.
+"""
+
+from __future__ import annotations
+
+import re
+
+# CSI; strings (OSC, DCS, SOS, PM, APC) up to their end or that of their line; other escapes. ECMA-48, 5.3 to 5.6.
+# Each repeated class excludes what may follow it: a hostile log costs no more than an honest one.
+_PAINT = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]?|[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)|\x9b[0-?]*[ -/]*[@-~]?"
+)
+_OVERSTRUCK = re.compile(r"[^\n\x08]\x08")
+_HOSTILE = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\xad"  # C0 and C1 but for tab and newline, soft hyphen
+    "\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"  # bidirectional and invisible
+    "\ud800-\udfff\ufdd0-\ufdef\ufeff\ufff0-\uffff\U000e0000-\U000e0fff"  # surrogates, non-characters, tags
+)
+_HOSTILE_IN_BODY = re.compile(f"[{_HOSTILE}]")
+_HOSTILE_IN_LINE = re.compile(f"[\t\n{_HOSTILE}]")
+
+
+def line(text: str) -> str:
+    """``text`` as one line that holds no control character: for names, reasons, attributes and terminals."""
+    return _HOSTILE_IN_LINE.sub(_escape, text)
+
+
+def body(text: str) -> str:
+    """``text`` as lines as a terminal would have left them: colours dropped, overwritten progress bars gone.
+
+    What it returns is legal in XML 1.0 and harmless on a terminal.
+    """
+    if "\x1b" in text or "\x9b" in text:
+        text = _PAINT.sub("", text)
+    if "\r" in text:
+        text = "\n".join(each.rstrip("\r").rpartition("\r")[2] for each in text.split("\n"))
+    if "\x08" in text:
+        text = _OVERSTRUCK.sub("", text)
+    return _HOSTILE_IN_BODY.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode("ascii")

@@ -1,0 +1,82 @@
+"""What a report says of an attempt in words: how it ended, what it used of what it was given. Pure."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+
+from farm.model.job import Attempt, Job
+from farm.units import format_bytes, format_duration
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One line of use against a limit; ``share`` is 0 to 1 of it, None where there is no bar to draw."""
+
+    name: str
+    text: str
+    share: float | None = None
+    hit: bool = False
+
+
+def ending(wait_status: int | None) -> str:
+    """A wait status as waitpid(2) gives it, in words; empty where there is none."""
+    if wait_status is None:
+        return ""
+    code = os.waitstatus_to_exitcode(wait_status)
+    if code >= 0:
+        return f"exit status {code}"
+    core = ", core dumped" if os.WCOREDUMP(wait_status) else ""
+    try:
+        known = signal.Signals(-code)
+    except ValueError:
+        return f"killed by signal {-code}{core}"
+    return f"killed by {known.name} ({signal.strsignal(known)}){core}"
+
+
+def measures(job: Job, attempt: Attempt) -> tuple[Measure, ...]:
+    """Use against limits, in a fixed order; a counter that the host cannot give is left out."""
+    usage, limits = attempt.usage, job.limits
+    found = [
+        Measure(
+            "time",
+            f"{format_duration(attempt.duration_s)} of {format_duration(job.timeout_s)}",
+            _share(attempt.duration_s, job.timeout_s),
+            hit=attempt.duration_s >= job.timeout_s,
+        )
+    ]
+    if usage.memory_peak_bytes is not None:
+        peak = f"{format_bytes(usage.memory_peak_bytes)} of {format_bytes(limits.memory_bytes)}"
+        share = _share(usage.memory_peak_bytes, limits.memory_bytes)
+        found.append(Measure("peak memory", peak, share, hit=bool(usage.oom_kills)))
+    if usage.cpu_s is not None:
+        given_s = limits.cpus * attempt.duration_s
+        cpus = "1 cpu" if limits.cpus == 1 else f"{limits.cpus:g} cpus"
+        found.append(Measure("cpu time", f"{format_duration(usage.cpu_s)} at {cpus}", _share(usage.cpu_s, given_s)))
+    if usage.throttled_s:
+        found.append(Measure("throttled", format_duration(usage.throttled_s)))
+    if usage.oom_kills:
+        found.append(Measure("killed for memory", _count(usage.oom_kills, "process", "processes"), hit=True))
+    refused = f", {_count(usage.pids_refused, 'fork', 'forks')} refused" if usage.pids_refused else ""
+    found.append(Measure("processes", f"at most {limits.pids}{refused}", hit=bool(refused)))
+    if limits.disk_bytes is not None:
+        found.append(Measure("disk", f"at most {format_bytes(limits.disk_bytes)}"))
+    found.append(Measure("set-up", format_duration(attempt.setup_s)))
+    return tuple(found)
+
+
+def opted_out(job: Job) -> str:
+    """What isolation the matrix file took from ``job``; empty normally."""
+    parts = [] if job.no_new_privs else ["no-new-privs: false"]
+    if job.cap_add:
+        parts.append(f"cap-add: {', '.join(job.cap_add)}")
+    return ", ".join(parts)
+
+
+def _share(used: float, limit: float) -> float:
+    return min(1.0, used / limit) if limit > 0 else 0.0
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
