@@ -103,6 +103,7 @@ def _become_init(
     process.prctl(process.PR_SET_PDEATHSIG, signal.SIGKILL)
     process.prctl(process.PR_SET_DUMPABLE, 0)
     process.set_name("farm-init")
+    process.set_title("farm-init")
     process.close_all_but((control.fileno(), oom_fd, *stdio))
     os.umask(0o022)
     pid1 = init.Init(control, oom_fd, hold=spec.hold)

@@ -245,6 +245,7 @@ def _forward(child: Child, message: protocol.Message, descriptors: tuple[int, ..
 def main() -> None:
     """Entry point of the process; its socket is descriptor 0."""
     process.set_name("farm-zygote")
+    process.set_title("farm-zygote")
     client = socket.socket(fileno=os.dup(0))
     null = os.open("/dev/null", os.O_RDWR)
     os.dup2(null, 0)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import sys
+from pathlib import Path
+
 import pytest
 
 from farm.model.outcome import Outcome
@@ -54,10 +58,21 @@ def test_B04_the_command_has_three_descriptors(run):
 
 
 def test_B05_pid_1_is_closed(run):
+    interpreter = Path(sys.executable).resolve()
+    before = hashlib.sha256(interpreter.read_bytes()).digest()
     attempt, log = run(
-        "for name in exe root cwd; do ! readlink /proc/1/$name; done; ! cat /proc/1/environ /proc/1/mem; ! ls /proc/1/fd"
+        """
+        for name in exe root cwd ns/mnt ns/user; do ! readlink /proc/1/$name; done
+        for name in environ mem maps smaps auxv syscall stack pagemap io; do ! cat /proc/1/$name; done
+        for name in fd task/1/fd map_files root/ cwd/; do ! ls /proc/1/$name; done
+        for name in exe mem comm oom_score_adj clear_refs; do ! sh -c "echo ouch >/proc/1/$name"; done
+        kill -KILL 1; kill -STOP 1; kill -TERM 1; kill -CHLD 1
+        tr -d '\\0' </proc/1/cmdline
+        """
     )
     assert attempt.outcome is Outcome.PASSED, log
+    assert log.endswith(b"farm-init")
+    assert hashlib.sha256(interpreter.read_bytes()).digest() == before
 
 
 def test_B10_mounts_cannot_be_changed(run):
