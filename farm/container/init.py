@@ -10,23 +10,18 @@ Messages are JSON objects with ``op``. In: ``spawn`` (with 0 or 3 descriptors), 
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import select
 import signal
 import socket
 
+from farm.container import command
 from farm.errors import KernelError
 from farm.kernel import sockets
 
 _MAIN = 0
 _MESSAGE_BYTES = 1 << 20
-_RESTORED = (
-    signal.SIGPIPE,
-    signal.SIGXFSZ,
-    signal.SIGINT,
-)  # dispositions Python changed; the command gets the defaults
 _OOM_FIRST = 500  # so that the kernel picks the command before PID 1, whose death would take its exit status along
 
 
@@ -65,7 +60,7 @@ class Init:
             os.chdir(directory)
             try:
                 self._set_oom_score(_OOM_FIRST)
-                pid = _spawn(argv, environment, actions)
+                pid = command.spawn(argv, environment, actions)
             finally:
                 self._set_oom_score(0)
                 os.chdir("/")
@@ -159,39 +154,6 @@ def failure(step: str, error: OSError) -> dict[str, object]:
     """The message that says which step failed, and the kernel's reason."""
     hint = error.hint if isinstance(error, KernelError) else ""
     return {"op": "failed", "step": step, "errno": error.errno or 0, "message": str(error), "hint": hint}
-
-
-def _spawn(argv: list[str], environment: dict[str, str], actions: list[tuple[object, ...]]) -> int:
-    """posix_spawn(3), which copies no page tables, with execvp(3)'s search through the command's own PATH."""
-    name = argv[0]
-    folders = environment.get("PATH", "/usr/bin:/bin").split(":")
-    candidates = [name] if "/" in name else [f"{folder or '.'}/{name}" for folder in folders]
-    denied: OSError | None = None
-    for candidate in candidates:
-        try:
-            return os.posix_spawn(
-                candidate,
-                argv,
-                environment,
-                file_actions=actions,
-                setsid=True,
-                setsigmask=(),
-                setsigdef=_RESTORED,
-            )
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except PermissionError as error:
-            denied = error
-    if denied is not None:
-        raise denied
-    raise KernelError("execve", errno.ENOENT, (name,), _missing(name, candidates))
-
-
-def _missing(name: str, candidates: list[str]) -> str:
-    for candidate in candidates:
-        if os.path.exists(candidate):
-            return f"{candidate} is there, but the interpreter or loader it names is not"
-    return f"the image has no {name}"
 
 
 def _kill_all() -> None:
