@@ -114,7 +114,7 @@ class Zygote:
         try:
             detect.sweep_dead()
             step = "make cgroups"
-            manager = detect.open_hierarchies(f"farm/{message['run']}")
+            self._manager = manager = detect.open_hierarchies(f"farm/{message['run']}")
             step = "prepare the zygote's root"
             binds = tuple(each.mount_point for each in proc.mounts() if each.fstype in ("cgroup", "cgroup2"))
             id_map = IdMap(**message["id_map"]) if message["id_map"] else None
@@ -122,7 +122,6 @@ class Zygote:
         except OSError as error:
             self._say("unready", init.failure(step, error))
             return
-        self._manager = manager
         gc.freeze()
         self._say(
             "ready",
