@@ -15,6 +15,7 @@ from typing import Protocol
 import psutil
 
 from farm import __version__
+from farm.app.digests import check_digests
 from farm.app.folder import JOURNAL, claim_run_dir, point_latest
 from farm.app.host import id_map, raise_descriptors, require_root, views, writable_store
 from farm.app.interrupts import Interrupts
@@ -123,6 +124,7 @@ class _Run:
 
     async def go(self) -> RunOutcome:
         interrupts = Interrupts(self._ui.note)
+        await interrupts.unless_stopped(asyncio.to_thread(check_digests, self._distros))
         store = writable_store(self._options.home)
         run_id, run_dir = claim_run_dir(self._options.reports, time.time())
         journal = os.path.join(run_dir, JOURNAL)
@@ -150,7 +152,8 @@ class _Run:
         known = dict(zip((each.name for each in hosts), found or (), strict=False))
         images = [each for each in known.values() if isinstance(each, Image)]
         given, notes = self._budget()
-        engine = LocalEngine(run_id, run_dir, views(store.rootfs_dir, images), self._id_map)
+        shown, scratch = views(store.rootfs_dir, images), self._options.home
+        engine = LocalEngine(run_id, run_dir, shown, self._id_map, scratch_dir=scratch)
         try:
             info = self._info(run_id, await engine.start(), notes)
             with JournalWriter(os.path.join(run_dir, JOURNAL)) as journal:

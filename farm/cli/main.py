@@ -5,6 +5,7 @@ Commands import what they run inside their functions: ``farm --help`` would othe
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -12,10 +13,13 @@ import traceback
 import click
 
 from farm import __version__
-from farm.cli import host, images, matrix
-from farm.errors import FarmError
+from farm.cli import host, images, matrix, shell
+from farm.errors import FarmError, UsageError
 
-INTERRUPTED, BUG, USAGE = 2, 3, 4
+INTERRUPTED, BUG, USAGE, INFRASTRUCTURE = 2, 3, 4, 6
+_HOST_IS_AT_ITS_END = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,6 +31,7 @@ def cli() -> None:
 cli.add_command(matrix.run)
 cli.add_command(matrix.list_jobs)
 cli.add_command(matrix.validate)
+cli.add_command(shell.shell)
 cli.add_command(host.doctor)
 cli.add_command(images.image)
 cli.add_command(images.gc)
@@ -50,12 +55,15 @@ def status(arguments: list[str]) -> int:
         return INTERRUPTED
     except FarmError as error:
         click.echo(message(error), err=True)
-        return USAGE
+        return USAGE if isinstance(error, UsageError) else INFRASTRUCTURE
     except BrokenPipeError:
         # Whoever read us has gone; flushing at exit would fail once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception:  # noqa: BLE001 - the last resort: whatever was not foreseen is a bug, and says so
+    except Exception as error:  # noqa: BLE001 - the last resort: whatever was not foreseen is a bug, and says so
+        if isinstance(error, OSError) and error.errno in _HOST_IS_AT_ITS_END:
+            click.echo(f"error: the host is at its end\n{error}", err=True)
+            return INFRASTRUCTURE
         traceback.print_exc()
         click.echo("error: this is a bug in farm; please report it with the lines above", err=True)
         return BUG

@@ -93,10 +93,12 @@ def list_jobs(matrix: str, keyword: str | None, distros: tuple[str, ...], tags: 
 @click.argument("matrix", default="matrix.yaml")
 def validate(matrix: str) -> None:
     """Check MATRIX, and show every error in it at once."""
+    from farm.app.digests import check_digests
     from farm.matrix.expand import expand
     from farm.matrix.load import load
 
     loaded = load(matrix, options.catalogue())
+    check_digests(loaded.distros)
     click.echo(f"{matrix}: {len(expand(loaded))} jobs on {len(loaded.distros)} distros, no errors")
 
 

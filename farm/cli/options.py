@@ -8,7 +8,17 @@ from typing import Any, TypeVar
 
 import click
 
+from farm.units import parse_bytes
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def size(text: str) -> int:
+    """The type of options that are sizes: bytes, as people write them."""
+    try:
+        return parse_bytes(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def selection(command: _Command) -> _Command:

@@ -43,9 +43,21 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     return unpack
 
 
-async def run_jobs(engine: LocalEngine, rootfs: str, jobs: Sequence[Job]) -> list[Attempt]:
-    """Start ``engine``, run ``jobs`` at once on ``rootfs``, close it."""
-    image = Image("0" * 64, rootfs, (Overlay("/", (rootfs,)),), read_facts(rootfs))
+REFUSED = """
+refused() {
+    if said=$(sh -c "$1" 2>&1); then echo "not refused: $1"; exit 1; fi
+    case $said in
+        *ermitted*|*denied*|*ead-only*) ;;
+        *) echo "refused for another reason: $1: $said"; exit 1 ;;
+    esac
+}
+"""
+"""A shell function: its argument must be something the kernel does not permit, or the job fails."""
+
+
+async def run_jobs(engine: LocalEngine, rootfs: str, jobs: Sequence[Job], lowers: Sequence[str] = ()) -> list[Attempt]:
+    """Start ``engine``, run ``jobs`` at once on ``rootfs`` (or on ``lowers``), close it."""
+    image = Image("0" * 64, rootfs, (Overlay("/", tuple(lowers or (rootfs,))),), read_facts(rootfs))
     await engine.start()
     try:
         return list(await asyncio.gather(*(engine.run(Work(job, image, 1)) for job in jobs)))
@@ -61,16 +73,35 @@ def make_job(script: str, **fields: object) -> Job:
 
 @pytest.fixture
 def run(unpacked: Callable[[str], str], tmp_path: Path) -> Run:
-    """Run a script on a distro (Alpine where not said): its attempt and its log."""
+    """Run a script on a distro (Alpine where not said): its attempt and its log. ``top`` is a layer above the image."""
 
     def run_script(
-        script: str, distro: str = "alpine-3.20", grace_s: float = 1.0, **fields: object
+        script: str, distro: str = "alpine-3.20", grace_s: float = 1.0, top: Path | None = None, **fields: object
     ) -> tuple[Attempt, bytes]:
         rootfs = unpacked(distro)
+        lowers = (rootfs,) if top is None else (str(top), rootfs)
         engine = LocalEngine(
-            f"test-{os.getpid()}", str(tmp_path), (rootfs,), IdMap(0x70000000), log_cap_bytes=1 << 20, grace_s=grace_s
+            f"test-{os.getpid()}", str(tmp_path), lowers, IdMap(0x70000000), log_cap_bytes=1 << 20, grace_s=grace_s
         )
-        (attempt,) = asyncio.run(run_jobs(engine, rootfs, [make_job(script, **fields)]))
+        (attempt,) = asyncio.run(run_jobs(engine, rootfs, [make_job(script, **fields)], lowers))
         return attempt, (tmp_path / attempt.log_path).read_bytes() if attempt.log_path else b""
 
     return run_script
+
+
+RunAll = Callable[..., dict[str, tuple[Attempt, bytes]]]
+
+
+@pytest.fixture
+def run_all(unpacked: Callable[[str], str], tmp_path: Path) -> RunAll:
+    """Run jobs at once on a distro: from each one's id to its attempt and its log."""
+
+    def run_jobs_at_once(jobs: Sequence[Job], distro: str = "alpine-3.20") -> dict[str, tuple[Attempt, bytes]]:
+        rootfs = unpacked(distro)
+        engine = LocalEngine(
+            f"test-{os.getpid()}", str(tmp_path), (rootfs,), IdMap(0x70000000), log_cap_bytes=1 << 20, grace_s=1.0
+        )
+        attempts = asyncio.run(run_jobs(engine, rootfs, jobs))
+        return {each.job_id: (each, (tmp_path / each.log_path).read_bytes()) for each in attempts}
+
+    return run_jobs_at_once

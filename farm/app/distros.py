@@ -1,0 +1,50 @@
+"""One distro by the name or the path that a user gives, outside of a matrix."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from farm.errors import UsageError
+from farm.matrix.catalogue import read_catalogue, unmatched
+from farm.matrix.load import load
+from farm.matrix.problems import MatrixError, Problem
+from farm.model.distro import Distro, Source, SourceKind
+
+MATRIX = "matrix.yaml"
+
+
+def find_distro(wanted: str, matrix: str | None, catalogue: Sequence[str]) -> Distro:
+    """The distro ``wanted``: a path if there is a slash in it, else a name.
+
+    Names are looked for in ``matrix`` (a file; None is ``MATRIX`` here, if there is one), then in ``distros/`` beside it,
+    then in the folders ``catalogue``. Raises ``UsageError`` with the nearest name, or with what is wrong with the files.
+    """
+    if "/" in wanted:
+        return Distro(os.path.basename(wanted.rstrip("/")) or "root", _source(wanted))
+    path = matrix or MATRIX
+    defined: dict[str, Distro] = {}
+    if matrix is not None or os.path.exists(path):
+        defined = {each.name: each for each in load(path, catalogue).distros}
+    if wanted in defined:
+        return defined[wanted]
+    problems: list[Problem] = []
+    beside = os.path.join(os.path.dirname(path), "distros")
+    known = read_catalogue(([beside] if os.path.isdir(beside) else []) + list(catalogue), problems)
+    names = sorted({*defined, *known.names()})
+    found = known.resolve(wanted, problems) if wanted in names else None
+    if found is not None:
+        return found
+    if problems:
+        raise MatrixError(tuple(problems))
+    message, nearest = unmatched(wanted, names)
+    raise UsageError(message, nearest, "farm shell takes a name, or a path with a slash in it: ./root.tar.xz")
+
+
+def _source(path: str) -> Source:
+    absolute = os.path.abspath(path)
+    if os.path.isdir(absolute):
+        return Source(SourceKind.DIRECTORY, absolute)
+    if not os.path.exists(absolute):
+        raise UsageError("there is no such tarball or directory", absolute)
+    return Source(SourceKind.TARBALL, absolute)

@@ -1,0 +1,80 @@
+"""``farm shell``: one container of a distro, with a person in it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import time
+from dataclasses import dataclass, field
+
+from farm.app.distros import find_distro
+from farm.app.folder import new_run_id
+from farm.app.host import id_map, require_root, views, writable_store
+from farm.engine.shell import run_shell
+from farm.errors import UsageError
+from farm.image.resolve import resolve
+from farm.image.store import Store
+from farm.model.distro import Distro, Image
+from farm.model.limits import Limits
+
+_LOGIN = ("/bin/sh", "-c", "command -v bash >/dev/null && exec bash -l; exec sh -l")
+
+
+@dataclass(frozen=True, slots=True)
+class ShellOptions:
+    """What the user asked for. ``argv`` empty is a login shell; ``matrix`` None is the file of this folder, if any."""
+
+    distro: str
+    home: str
+    argv: tuple[str, ...] = ()
+    matrix: str | None = None
+    catalogue: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+
+
+def shell(options: ShellOptions) -> int:
+    """Run the shell on this process's terminal; its exit code, 128 and the signal's number where one ended it.
+
+    SIGTERM and SIGHUP end the container. Raises ``FarmError``: no terminal, no such distro, an image that cannot be had, a
+    container that cannot be made.
+    """
+    require_root()
+    if not os.isatty(0):
+        raise UsageError(
+            "farm shell needs a terminal", "standard input is none", "use farm run for commands in scripts"
+        )
+    distro = find_distro(options.distro, options.matrix, options.catalogue)
+    store = writable_store(options.home)
+    image = resolve(distro.source, store, id_map())
+    with store.hold(image.digest):
+        code = asyncio.run(_on_terminal(options, distro, image, store))
+    return code if code >= 0 else 128 - code
+
+
+async def _on_terminal(options: ShellOptions, distro: Distro, image: Image, store: Store) -> int:
+    run_id = f"shell-{new_run_id(time.time(), secrets.token_hex(2))}"
+    argv = options.argv or _LOGIN
+    limits, hostname = options.limits, _hostname(distro.name)
+    shown = views(store.rootfs_dir, (image,))
+    running = asyncio.ensure_future(run_shell(run_id, image, argv, shown, id_map(), hostname=hostname, limits=limits))
+    came: list[int] = []
+
+    def end(number: int) -> None:
+        came.append(number)
+        running.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, end, number)
+    with contextlib.suppress(asyncio.CancelledError):
+        return await running
+    return -came[0]
+
+
+def _hostname(name: str) -> str:
+    """``name`` as a host name (RFC 1123, at most 63 characters)."""
+    text = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in name)
+    return text[:63].strip("-").lower() or "farm"

@@ -1,0 +1,37 @@
+"""``shell``: a container to look around in."""
+
+from __future__ import annotations
+
+import click
+
+from farm.cli import options
+
+
+@click.command()
+@click.argument("distro")
+@click.argument("command", nargs=-1, metavar="[-- COMMAND...]")
+@click.option(
+    "-f", "--matrix", type=click.Path(), metavar="FILE", help="Whose distros are meant; matrix.yaml if there."
+)
+@click.option("--cpus", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Cores' worth of time; 1.")
+@click.option("--memory", type=options.size, metavar="SIZE", help="Memory and scratch space together; 512M.")
+@click.option("--pids", type=click.IntRange(1), metavar="N", help="Processes and threads; 256.")
+def shell(
+    distro: str,
+    command: tuple[str, ...],
+    matrix: str | None,
+    cpus: float | None,
+    memory: int | None,
+    pids: int | None,
+) -> int:
+    """Open a shell, or run COMMAND, in a fresh container of DISTRO.
+
+    DISTRO is host, a name that the matrix file or a folder of distros defines, or a path to a tarball or a directory, with
+    a slash in it. What is written there is gone when the shell ends. The exit code is that of the shell.
+    """
+    from farm.app import shell as app
+    from farm.model.limits import Limits
+
+    usual = Limits()
+    limits = Limits(cpus=cpus or usual.cpus, memory_bytes=memory or usual.memory_bytes, pids=pids or usual.pids)
+    return app.shell(app.ShellOptions(distro, options.home(), command, matrix, options.catalogue(), limits))

@@ -1,0 +1,117 @@
+"""C15: what signals do to a run, from its first moment to its last."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+
+import psutil
+import pytest
+
+from farm.model.outcome import Outcome
+
+pytestmark = pytest.mark.root
+
+WAITING = "sleep 4801"
+AXIS = "strategy: {matrix: {n: [1, 2, 3, 4, 5, 6]}}"
+
+
+def reports_are_whole(farm):
+    return all(
+        (farm.folder / "reports/latest" / name).stat().st_size for name in ("index.html", "junit.xml", "results.json")
+    )
+
+
+def test_C15_first_sigint_drains_and_reports(farm):
+    # It ends on its own as soon as it is told to, so that draining is waiting and not killing.
+    drained = 'trap "exit 0" USR1; echo up; while :; do sleep 0.1; done'
+    matrix = farm.write(f"  unit: {{run: '{drained}', {AXIS}}}")
+    process = farm.start("run", matrix, "-j", "2")
+    assert farm.wait(lambda: farm.logs_that_say("up") == 2)
+    process.send_signal(signal.SIGINT)
+    assert process.stdout is not None
+    assert any("waiting for what runs" in line for line in process.stdout)
+    for each in shells_in_containers(process.pid, drained):
+        os.kill(each, signal.SIGUSR1)
+    assert process.wait(30 * farm.slowdown) == 2
+    assert farm.outcomes() == {Outcome.PASSED: 2, Outcome.CANCELLED: 4}
+    assert farm.record().status == "interrupted"
+    assert reports_are_whole(farm)
+
+
+def shells_in_containers(pid, script):
+    found = psutil.Process(pid).children(recursive=True)
+    return [each.pid for each in found if each.cmdline()[-1:] == [script]]
+
+
+def test_C15_second_sigint_kills_and_reports(farm, living):
+    matrix = farm.write(f"  unit: {{run: 'echo up; {WAITING}', {AXIS}}}")
+    process = farm.start("run", matrix, "-j", "4")
+    assert farm.wait(lambda: farm.logs_that_say("up") == 4)
+    process.send_signal(signal.SIGINT)
+    assert process.stdout is not None
+    assert any("waiting for what runs" in line for line in process.stdout)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10 * farm.slowdown) == 2
+    assert farm.outcomes() == {Outcome.CANCELLED: 6}
+    assert reports_are_whole(farm)
+    assert living(WAITING) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_C15_sigterm_and_sighup_kill_and_report(farm, living, number):
+    matrix = farm.write(f"  unit: {{run: 'echo up; {WAITING}', {AXIS}}}")
+    process = farm.start("run", matrix, "-j", "4")
+    assert farm.wait(lambda: farm.logs_that_say("up") == 4)
+    process.send_signal(number)
+    assert process.wait(10 * farm.slowdown) == 2
+    assert farm.outcomes() == {Outcome.CANCELLED: 6}
+    assert reports_are_whole(farm)
+    assert living(WAITING) == []
+
+
+def test_C15_nohup_is_obeyed(farm):
+    matrix = farm.write('  unit: {run: "echo up; while [ ! -e /tmp/go ]; do sleep 0.05; done", timeout: 1500ms}')
+    process = farm.start("run", matrix, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    assert farm.wait(lambda: farm.logs_that_say("up") == 1)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(30 * farm.slowdown) == 1
+    assert farm.outcomes() == {Outcome.TIMEOUT: 1}
+
+
+def test_C15_ctrl_c_on_a_terminal_gives_the_cursor_back(farm, living):
+    matrix = farm.write(f"  unit: {{run: 'echo up; {WAITING}', {AXIS}}}")
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as screen:
+        process = farm.start("run", matrix, "-j", "4", stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        assert farm.wait(lambda: farm.logs_that_say("up") == 4)
+        process.send_signal(signal.SIGINT)
+        shown = read_until(screen, b"waiting for what runs")
+        process.send_signal(signal.SIGINT)
+        shown += read_until(screen, None)
+        assert process.wait(10 * farm.slowdown) == 2
+    assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l") > 0
+    assert living(WAITING) == []
+
+
+def read_until(screen, text):
+    """What a terminal shows up to ``text``, or to its end."""
+    shown = b""
+    while text is None or text not in shown:
+        try:
+            data = screen.read(1 << 16)
+        except OSError:  # EIO: nobody has the other end open any more
+            break
+        shown += data
+    return shown
+
+
+def test_C15_a_signal_before_anything_runs_is_one_line(farm):
+    matrix = farm.write('  unit: {run: "true"}')
+    process = farm.start("list", matrix)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30 * farm.slowdown)
+    assert process.returncode in (0, 2, -signal.SIGINT)
+    assert "farm/" not in err
