@@ -15,8 +15,14 @@ NAMESPACES = (
 )
 
 
-def live(order: memoryview, descriptors: tuple[int, ...], userns_fd: int, filters: dict[int, bytes]) -> None:
-    """The whole life of the child, as ``protocol.encode_order`` wrote it down. Never returns, never raises.
+def live(
+    order: memoryview,
+    descriptors: tuple[int, ...],
+    userns_fd: int,
+    filters: dict[int, bytes],
+    title_area: tuple[int, int],
+) -> None:
+    """The whole life of the child, as ``wire`` describes it. Never returns, never raises.
 
     ``descriptors`` are the control socket, then 0, 1 and 2 of the command, then the scratch space's disk if there is one.
     """
@@ -28,8 +34,9 @@ def live(order: memoryview, descriptors: tuple[int, ...], userns_fd: int, filter
         control, *rest = descriptors
         program, command, hold = marshal.loads(order)
         pid1 = Init(sockets.Socket(fileno=control), hold=hold)
-        _become(pid1, program, rest, userns_fd, filters)
-        pid1.spawn(0, *command, rest[:3])
+        _become(pid1, program, rest, userns_fd, filters, title_area)
+        argv, environment, directory, terminal = command
+        pid1.spawn(0, argv, environment, directory, terminal, rest[:3])
         pid1.loop()
         code = 0
     finally:
@@ -42,6 +49,7 @@ def _become(
     descriptors: list[int],
     userns_fd: int,
     filters: dict[int, bytes],
+    title_area: tuple[int, int],
 ) -> None:
     """Turn this copy of the zygote into PID 1 of the container, and say so where that fails."""
     stdio = tuple(descriptors[:3])
@@ -52,6 +60,7 @@ def _become(
         process.prctl(process.PR_SET_PDEATHSIG, signals.SIGKILL)
         process.prctl(process.PR_SET_DUMPABLE, 0)
         process.set_name("farm-init")
+        process.set_title(title_area, "farm-init")
         pid1.settle(setup.oom_fd, stdio)
     except SetupError as error:
         pid1.say_failed(0, error.step, error.__cause__ or error)

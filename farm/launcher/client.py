@@ -78,10 +78,8 @@ class Client:
         self._start_process()
         self._ready = loop.create_future()
         binds = tuple(each.mount_point for each in proc.mounts() if each.fstype in ("cgroup", "cgroup2"))
-        self._send(
-            wire.CONFIGURE,
-            marshal.dumps((self._directories, self._id_map and (self._id_map.base, self._id_map.count), binds)),
-        )
+        id_map = (self._id_map.base, self._id_map.count) if self._id_map is not None else None
+        self._send(wire.CONFIGURE, marshal.dumps((self._directories, id_map, binds)))
         reason = await self._ready
         id_base = self._id_map.base if self._id_map is not None and not reason else 0
         self._host = plan.host(id_base, cgroup2=manager.mode == "v2")

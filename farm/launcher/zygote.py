@@ -25,10 +25,11 @@ _BUFFER_BYTES = 1 << 20
 class Zygote:
     """The loop. Owns its socket and the user namespace."""
 
-    __slots__ = ("_buffer", "_client", "_filters", "_userns_fd")
+    __slots__ = ("_buffer", "_client", "_filters", "_title_area", "_userns_fd")
 
-    def __init__(self, client: sockets.Socket) -> None:
+    def __init__(self, client: sockets.Socket, title_area: tuple[int, int]) -> None:
         self._client = client
+        self._title_area = title_area
         self._buffer = bytearray(_BUFFER_BYTES)
         self._userns_fd = -1
         self._filters: dict[int, bytes] = {}
@@ -71,7 +72,7 @@ class Zygote:
             self._say(wire.STILLBORN, number, *wire.told(error))
             return
         if pid == 0:
-            birth.live(order[9:], descriptors[order[8] :], self._userns_fd, self._filters)
+            birth.live(order[9:], descriptors[order[8] :], self._userns_fd, self._filters, self._title_area)
         try:
             self._say(wire.BORN, number, descriptor=pidfd)
         finally:
@@ -87,11 +88,13 @@ class Zygote:
 def main() -> None:
     """Entry point of the process; its socket is descriptor 0."""
     process.set_name("farm-zygote")
+    title_area = process.title_area()
+    process.set_title(title_area, "farm-zygote")
     client = sockets.Socket(fileno=os.dup(0))
     null = os.open("/dev/null", os.O_RDWR)
     os.dup2(null, 0)
     os.close(null)
     try:
-        Zygote(client).serve()
+        Zygote(client, title_area).serve()
     except KernelError as error:
         os.write(2, f"farm zygote: {error}\n".encode(errors="replace"))
