@@ -34,8 +34,8 @@ def id_map() -> IdMap:
 
 def writable_store(home: str) -> Store:
     """The images below ``home``, a folder that is made. Raises ``UsageError`` where it cannot be, or not be written."""
-    store = Store(home)
     try:
+        store = Store(home)
         os.makedirs(home, 0o755, exist_ok=True)
         # Containers see images through one view of this folder, so it has to be there before the first image is.
         os.makedirs(store.rootfs_dir, 0o700, exist_ok=True)

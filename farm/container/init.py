@@ -29,12 +29,12 @@ Number 0 is the container's main command.
 
 from __future__ import annotations
 
-import errno
 import marshal
 import os
 import select
 import time
 
+from farm.container import command
 from farm.errors import KernelError
 from farm.kernel import process, signals, sockets
 
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
 _MAIN = 0
 _MESSAGE_BYTES = 1 << 20
-_RESTORED = (signals.SIGPIPE, signals.SIGXFSZ, signals.SIGINT)  # Python changed them; the command gets the defaults
 _OOM_FIRST = 500  # so that the kernel picks the command before PID 1, whose death would take its exit status along
 
 
@@ -90,7 +89,7 @@ class Init:
             os.chdir(directory)
             try:
                 self._set_oom_score(_OOM_FIRST)
-                pid = _spawn(argv, environment, actions)
+                pid = command.spawn(argv, environment, actions)
             finally:
                 self._set_oom_score(0)
                 os.chdir("/")
@@ -175,39 +174,6 @@ class Init:
             sockets.send(self._control, data, descriptors)
         except BrokenPipeError:  # nobody listens any more; the loop sees that next
             pass
-
-
-def _spawn(argv: tuple[str, ...], environment: dict[str, str], actions: list[tuple[object, ...]]) -> int:
-    """posix_spawn(3), which copies no page tables, with execvp(3)'s search through the command's own PATH."""
-    name = argv[0]
-    folders = environment.get("PATH", "/usr/bin:/bin").split(":")
-    candidates = [name] if "/" in name else [f"{folder or '.'}/{name}" for folder in folders]
-    denied: OSError | None = None
-    for candidate in candidates:
-        try:
-            return os.posix_spawn(
-                candidate,
-                argv,
-                environment,
-                file_actions=actions,
-                setsid=True,
-                setsigmask=(),
-                setsigdef=_RESTORED,
-            )
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except PermissionError as error:
-            denied = error
-    if denied is not None:
-        raise denied
-    raise KernelError("execve", errno.ENOENT, (name,), _missing(name, candidates))
-
-
-def _missing(name: str, candidates: list[str]) -> str:
-    for candidate in candidates:
-        if os.path.exists(candidate):
-            return f"{candidate} is there, but the interpreter or loader it names is not"
-    return f"the image has no {name}"
 
 
 def _kill_all() -> None:

@@ -13,10 +13,11 @@ class LogCapture:
     """Reads a pipe into the file ``path``, which it makes, folders included; keeps the first ``cap_bytes``, counts the rest.
 
     Owns the pipe's read end and the file. ``write_fd`` is the pipe's other end, for the container: hand it over, then
-    ``close_write``. What comes past the cap is read and thrown away, so that the command neither blocks nor gets SIGPIPE.
+    ``close_write``. What comes past the cap, or when the disk is full, is read and thrown away, so that the command neither
+    blocks nor gets SIGPIPE.
     """
 
-    __slots__ = ("_cap_bytes", "_done", "_file", "_loop", "_read_fd", "kept_bytes", "lost_bytes", "write_fd")
+    __slots__ = ("_cap_bytes", "_done", "_error", "_file", "_loop", "_read_fd", "kept_bytes", "lost_bytes", "write_fd")
 
     def __init__(self, path: str, cap_bytes: int) -> None:
         self._loop = asyncio.get_running_loop()
@@ -31,6 +32,7 @@ class LogCapture:
             self._file = os.open(path, flags, 0o644)
         self._read_fd, self.write_fd = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._read_fd, False)
+        self._error: OSError | None = None
         self._done: asyncio.Future[None] = self._loop.create_future()
         self._loop.add_reader(self._read_fd, self._read)
 
@@ -48,6 +50,8 @@ class LogCapture:
         try:
             self._read()
             await self._done
+            if self._error is not None:
+                raise self._error
             if self.lost_bytes:
                 mark = f"\n[farm: log truncated after {self.kept_bytes} bytes, {self.lost_bytes} more were dropped]\n"
                 os.write(self._file, mark.encode())
@@ -70,26 +74,21 @@ class LogCapture:
                     return
                 data = os.read(self._read_fd, _CHUNK_BYTES)
                 if not data:
-                    self._end(None)
+                    self._loop.remove_reader(self._read_fd)
+                    self._done.set_result(None)
                 else:
                     self._keep(data)
         except BlockingIOError:
             pass
-        except OSError as error:
-            self._end(error)
 
     def _keep(self, data: bytes) -> None:
-        room = self._cap_bytes - self.kept_bytes
+        room = self._cap_bytes - self.kept_bytes if self._error is None else 0
         kept = data[:room] if room > 0 else b""
         self.lost_bytes += len(data) - len(kept)
-        while kept:
-            written = os.write(self._file, kept)
-            self.kept_bytes += written
-            kept = kept[written:]
-
-    def _end(self, error: OSError | None) -> None:
-        self._loop.remove_reader(self._read_fd)
-        if error is None:
-            self._done.set_result(None)
-        else:
-            self._done.set_exception(error)
+        try:
+            while kept:
+                written = os.write(self._file, kept)
+                self.kept_bytes += written
+                kept = kept[written:]
+        except OSError as error:
+            self._error = error

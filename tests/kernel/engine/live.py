@@ -48,8 +48,8 @@ class Live:
 @contextlib.asynccontextmanager
 async def zygote(*views: str, id_map: IdMap | None = IdMap(0x70000000)) -> AsyncIterator[Client]:  # noqa: B008
     client = Client(f"live-{os.getpid()}-{next(_counter)}", views, id_map)
-    await client.start()
     try:
+        await client.start()
         yield client
     finally:
         await client.close()

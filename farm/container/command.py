@@ -1,0 +1,70 @@
+"""Starting a command in a container, and saying why it cannot be started."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from farm.errors import KernelError
+from farm.kernel import signals
+
+# Dispositions Python changed; the command gets the defaults.
+_RESTORED = (signals.SIGPIPE, signals.SIGXFSZ, signals.SIGINT)
+_DEFAULT_PATH = "/usr/bin:/bin"
+
+
+def spawn(argv: tuple[str, ...], environment: dict[str, str], actions: list[tuple[object, ...]]) -> int:
+    """The pid of ``argv``, in a session of its own: posix_spawn(3), which copies no page tables.
+
+    A name without a slash is looked for in the command's own PATH, as execvp(3) does. Raises ``KernelError``: ENOENT, EACCES
+    or ENOEXEC with a hint that tells a missing command from a missing interpreter, and both from a wrong processor.
+    """
+    name = argv[0]
+    folders = environment.get("PATH", _DEFAULT_PATH).split(":")
+    candidates = [name] if "/" in name else [f"{folder or '.'}/{name}" for folder in folders]
+    denied = ""
+    for candidate in candidates:
+        try:
+            return os.posix_spawn(
+                candidate,
+                argv,
+                environment,
+                file_actions=actions,
+                setsid=True,
+                setsigmask=(),
+                setsigdef=_RESTORED,
+            )
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except PermissionError:
+            denied = denied or candidate
+        except OSError as error:
+            hint = _unfit(candidate) if error.errno == errno.ENOEXEC else ""
+            raise KernelError("execve", error.errno or 0, (candidate,), hint) from error
+    if denied:
+        raise KernelError("execve", errno.EACCES, (denied,), _closed(denied))
+    raise KernelError("execve", errno.ENOENT, (name,), _missing(name, candidates))
+
+
+def _missing(name: str, candidates: list[str]) -> str:
+    for candidate in candidates:
+        if os.path.exists(candidate):
+            return f"{candidate} is there, but the interpreter or loader it names is not"
+    return f"the image has no {name}"
+
+
+def _closed(path: str) -> str:
+    return f"{path} is a directory, not executable" if os.path.isdir(path) else f"{path} is not executable"
+
+
+def _unfit(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            start = file.read(4)
+    except OSError:
+        return ""
+    if not start:
+        return f"{path} is empty"
+    if start == b"\x7fELF":
+        return f"{path} is a program for another processor"
+    return f"{path} has no #! line that names its interpreter"
