@@ -31,8 +31,11 @@ class Group(Protocol):
         """Directory to pass to clone3 with CLONE_INTO_CGROUP, or -1. The group owns it."""
         ...
 
-    def join(self) -> None:
-        """Put the calling process in; it must have one thread. Does nothing on v2, where clone3 has done it."""
+    def task_files(self) -> tuple[str, ...]:
+        """Files that a thread writes "0" to, in this order, to enter; none on v2, where clone3 does it.
+
+        For the only thread of a process, before it does anything else.
+        """
         ...
 
     def view_sources(self) -> tuple[tuple[str, str], ...]:

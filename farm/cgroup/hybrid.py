@@ -27,9 +27,9 @@ class HybridGroup:
         """See ``Group.v2_fd``."""
         return self.v2.v2_fd
 
-    def join(self) -> None:
-        """See ``Group.join``: the v1 half; clone3 did the other."""
-        self.v1.join()
+    def task_files(self) -> tuple[str, ...]:
+        """See ``Group.task_files``: those of the v1 half."""
+        return self.v1.task_files()
 
     def view_sources(self) -> tuple[tuple[str, str], ...]:
         """See ``Group.view_sources``: the v1 half only."""

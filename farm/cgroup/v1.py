@@ -77,10 +77,9 @@ class V1Group:
             self._set[file] = value
         self._stale = False
 
-    def join(self) -> None:
-        """Enter; see ``Group.join``. The pids hierarchy comes first: whoever is in any is in that one."""
-        for path in self._joined():
-            files.write(f"{path}/tasks", "0")
+    def task_files(self) -> tuple[str, ...]:
+        """See ``Group.task_files``. The pids hierarchy comes first: whoever is in any is in that one."""
+        return tuple(f"{path}/tasks" for path in self._joined())
 
     def view_sources(self) -> tuple[tuple[str, str], ...]:
         """See ``Group.view_sources``."""

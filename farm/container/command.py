@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 
 from farm.errors import KernelError
+from farm.kernel import signals
 
 # Dispositions Python changed; the command gets the defaults.
-_RESTORED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT)
+_RESTORED = (signals.SIGPIPE, signals.SIGXFSZ, signals.SIGINT)
 _DEFAULT_PATH = "/usr/bin:/bin"
 
 
-def spawn(argv: list[str], environment: dict[str, str], actions: list[tuple[object, ...]]) -> int:
+def spawn(argv: tuple[str, ...], environment: dict[str, str], actions: list[tuple[object, ...]]) -> int:
     """The pid of ``argv``, in a session of its own: posix_spawn(3), which copies no page tables.
 
     A name without a slash is looked for in the command's own PATH, as execvp(3) does. Raises ``KernelError``: ENOENT, EACCES

@@ -2,23 +2,45 @@
 
 It is a copy of the zygote that has become an unprivileged user of the host. Being PID 1 of a pid namespace, no signal from
 inside reaches it that it has no handler for, and when it exits the kernel kills everything else in the namespace before
-the zygote is told. It talks over one ``SOCK_SEQPACKET`` socket, whose other end the zygote holds: when that closes, it goes.
+anybody is told. It talks over one ``SOCK_SEQPACKET`` socket, whose other end the orchestrator holds: when that closes, it
+goes.
 
-Messages are JSON objects with ``op``. In: ``spawn`` (with 0 or 3 descriptors), ``signal``, ``release``. Out: ``started``,
-``exited``, ``failed``.
+In come tuples as ``marshal`` writes them, from the farm itself; out goes text, its fields separated by NUL, because whoever
+reads it must not believe a container anything:
+
+=======================================================================  =================================
+in                                                                       descriptors
+=======================================================================  =================================
+("spawn", number, argv, environment, directory, terminal)                0 or 3
+("signal", number, signal)                                               -
+("release",)                                                             -
+=======================================================================  =================================
+
+=======================================================================  =================================
+out                                                                      descriptors
+=======================================================================  =================================
+started, number, seconds on the monotonic clock                          terminal's other end, or none
+exited, number, wait status, seconds on the monotonic clock              -
+failed, number, step, errno, message, hint                               -
+=======================================================================  =================================
+
+Number 0 is the container's main command.
 """
 
 from __future__ import annotations
 
-import json
+import marshal
 import os
 import select
-import signal
-import socket
+import time
 
 from farm.container import command
 from farm.errors import KernelError
-from farm.kernel import sockets
+from farm.kernel import process, signals, sockets
+
+TYPE_CHECKING = False  # typing's own would import typing, into memory that is copied for every container
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _MAIN = 0
 _MESSAGE_BYTES = 1 << 20
@@ -26,26 +48,33 @@ _OOM_FIRST = 500  # so that the kernel picks the command before PID 1, whose dea
 
 
 class Init:
-    """The loop of PID 1. ``control`` is its socket; ``oom_fd`` its own /proc/self/oom_score_adj, opened while it could."""
+    """The loop of PID 1. Owns ``control``, its socket; ``hold`` keeps it after the main command has ended."""
 
-    def __init__(self, control: socket.socket, oom_fd: int, *, hold: bool) -> None:
+    __slots__ = ("_children", "_control", "_hold", "_oom_fd", "_wakeup_read")
+
+    def __init__(self, control: sockets.Socket, *, hold: bool) -> None:
         self._control = control
-        self._oom_fd = oom_fd
+        self._oom_fd = -1
         self._hold = hold
         self._children: dict[int, int] = {}  # pid of a spawned command -> its number
-        self._wakeup_read, self._wakeup_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        signal.signal(signal.SIGCHLD, _nothing)
-        signal.set_wakeup_fd(self._wakeup_write, warn_on_full_buffer=False)
+        self._wakeup_read = -1
+
+    def settle(self, oom_fd: int, kept: tuple[int, ...]) -> None:
+        """Close every descriptor but the socket, ``kept`` and ``oom_fd`` (see ``Setup``), and from now on hear of children."""
+        process.close_all_but((self._control.fileno(), oom_fd, *kept))
+        self._oom_fd = oom_fd
+        self._wakeup_read, wakeup_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signals.wake_on(signals.SIGCHLD, wakeup_write)
+        os.umask(0o022)
 
     def spawn(
         self,
         number: int,
-        argv: list[str],
+        argv: tuple[str, ...],
         environment: dict[str, str],
         directory: str,
-        descriptors: tuple[int, ...],
-        *,
-        terminal: bool = False,
+        terminal: bool,
+        descriptors: Sequence[int],
     ) -> None:
         """Start a command in a session of its own and say so; on failure say why. Closes ``descriptors``."""
         master = slave = -1
@@ -65,17 +94,17 @@ class Init:
                 self._set_oom_score(0)
                 os.chdir("/")
             self._children[pid] = number
-            self._send({"op": "started", "number": number, "pid": pid}, (master,) if terminal else ())
+            self._say("started", number, time.monotonic(), descriptors=(master,) if terminal else ())
         except OSError as error:
             step = "working-directory" if error.filename == directory else "exec"
-            self._send(failure(step, error) | {"number": number})
+            self.say_failed(number, step, error)
         finally:
             for fd in (master, slave, *descriptors):
                 if fd >= 0:
                     os.close(fd)
 
     def loop(self) -> None:
-        """Serve until the main command has ended (and, where held, the zygote said to go), or the zygote is gone."""
+        """Serve until the main command has ended (and, where held, the zygote said to go), or nobody is there."""
         poller = select.poll()
         poller.register(self._control, select.POLLIN)
         poller.register(self._wakeup_read, select.POLLIN)
@@ -89,29 +118,23 @@ class Init:
             main_running = self._reap() and main_running
 
     def _serve(self) -> bool:
-        """Answer one message; False when the zygote is gone or said to go."""
-        data, descriptors = sockets.receive(self._control, _MESSAGE_BYTES, 3)
+        """Answer one message; False when nobody is there or said to go."""
+        data, descriptors = sockets.receive(self._control, _MESSAGE_BYTES)
         if not data:
             return False
-        message = json.loads(data)
-        if message["op"] == "spawn":
-            self.spawn(
-                message["number"],
-                message["argv"],
-                message["environment"],
-                message["directory"],
-                descriptors,
-                terminal=message["terminal"],
-            )
-        elif message["op"] == "signal":
-            self._signal(message["number"], message["signal"])
-        return bool(message["op"] != "release")
+        op, *fields = marshal.loads(data)
+        if op == "spawn":
+            number, argv, environment, directory, terminal = fields
+            self.spawn(number, argv, environment, directory, terminal, descriptors)
+        elif op == "signal":
+            self._signal(*fields)
+        return bool(op != "release")
 
     def _signal(self, number: int, signum: int) -> None:
         for pid, owner in self._children.items():
             if owner == number:
                 # To its whole process group, as a terminal would; and awake, if it is stopped, to be able to act on it.
-                for each in (signum, signal.SIGCONT):
+                for each in (signum, signals.SIGCONT):
                     try:
                         os.killpg(pid, each)
                     except ProcessLookupError:
@@ -133,32 +156,29 @@ class Init:
             if number == _MAIN:
                 alive = False
                 _kill_all()
-            self._send({"op": "exited", "number": number, "status": status})
+            self._say("exited", number, status, time.monotonic())
 
     def _set_oom_score(self, score: int) -> None:
         if self._oom_fd >= 0:
             os.pwrite(self._oom_fd, str(score).encode(), 0)
 
-    def _send(self, message: dict[str, object], descriptors: tuple[int, ...] = ()) -> None:
-        data = json.dumps(message).encode()
+    def say_failed(self, number: int, step: str, error: BaseException) -> None:
+        """Say which step of command ``number`` failed, and the kernel's reason."""
+        hint = error.hint if isinstance(error, KernelError) else ""
+        code = error.errno or 0 if isinstance(error, OSError) else 0
+        self._say("failed", number, step, code, error, hint)
+
+    def _say(self, *fields: object, descriptors: tuple[int, ...] = ()) -> None:
+        data = "\0".join(str(field) for field in fields).encode(errors="replace")
         try:
-            if descriptors:
-                socket.send_fds(self._control, [data], list(descriptors))
-            else:
-                self._control.send(data)
-        except BrokenPipeError:  # the zygote is gone; the loop sees that next
+            sockets.send(self._control, data, descriptors)
+        except BrokenPipeError:  # nobody listens any more; the loop sees that next
             pass
-
-
-def failure(step: str, error: OSError) -> dict[str, object]:
-    """The message that says which step failed, and the kernel's reason."""
-    hint = error.hint if isinstance(error, KernelError) else ""
-    return {"op": "failed", "step": step, "errno": error.errno or 0, "message": str(error), "hint": hint}
 
 
 def _kill_all() -> None:
     try:
-        os.kill(-1, signal.SIGKILL)  # from PID 1: everything else in the pid namespace
+        os.kill(-1, signals.SIGKILL)  # from PID 1: everything else in the pid namespace
     except ProcessLookupError:
         pass
 
@@ -169,7 +189,3 @@ def _drain(fd: int) -> None:
             pass
     except BlockingIOError:
         pass
-
-
-def _nothing(_signum: int, _frame: object) -> None:
-    """A handler only so that the wakeup descriptor is written to."""

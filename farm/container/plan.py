@@ -16,6 +16,7 @@ real root before the user namespace is entered, so no mount here can be undone f
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from farm.container.spec import ContainerSpec, Host
@@ -192,6 +193,18 @@ Operation = (
     | SetPersonality
     | DropPrivileges
 )
+
+
+def host(id_base: int, *, cgroup2: bool) -> Host:
+    """This host, for ``plan``: looks which of the paths to hide this kernel has."""
+    there = {path: os.path.isdir(path) for path in (*MASKED, *READ_ONLY) if os.path.lexists(path)}
+    return Host(
+        id_base=id_base,
+        cgroup2=cgroup2,
+        masked=tuple(path for path in MASKED if path in there),
+        masked_directories=frozenset(path for path, is_directory in there.items() if is_directory),
+        read_only=tuple(path for path in READ_ONLY if path in there),
+    )
 
 
 def plan(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:

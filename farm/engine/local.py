@@ -16,7 +16,8 @@ from farm.engine.log import LogCapture
 from farm.errors import FarmError
 from farm.kernel import capability
 from farm.kernel.userns import IdMap
-from farm.launcher.client import Client, Container, Ended
+from farm.launcher.client import Client
+from farm.launcher.container import Container, Ended
 from farm.launcher.filter import compile_filter
 from farm.model.job import Attempt, Failure, Job
 from farm.model.outcome import Outcome

@@ -16,9 +16,9 @@ from farm.engine import abi
 from farm.errors import FarmError
 from farm.kernel import capability
 from farm.kernel.userns import IdMap
-from farm.launcher.client import Client, Ended
+from farm.launcher.client import Client
+from farm.launcher.container import Ended, Message
 from farm.launcher.filter import compile_filter
-from farm.launcher.protocol import Message
 from farm.model.distro import Image
 from farm.model.limits import Limits
 
@@ -97,7 +97,7 @@ class _Relay:
 
     def on_message(self, message: Message, descriptors: tuple[int, ...]) -> None:
         """Take the other end of the container's terminal when its command starts."""
-        if message["op"] != "started" or not descriptors:
+        if message.op != "started" or not descriptors:
             return
         self._master_fd = os.dup(descriptors[0])
         os.set_blocking(self._master_fd, False)

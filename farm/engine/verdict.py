@@ -6,7 +6,7 @@ import os
 import signal
 from dataclasses import dataclass
 
-from farm.launcher.client import Ended
+from farm.launcher.container import Ended
 from farm.model.job import Failure
 from farm.model.outcome import Outcome
 
@@ -37,7 +37,7 @@ def judge(ended: Ended, *, timed_out: str = "", cancelled: bool = False, skip_ex
     if timed_out:
         return Verdict(Outcome.TIMEOUT, timed_out)
     if ended.status is None:
-        return _lost(ended)
+        return _lost()
     code = os.waitstatus_to_exitcode(ended.status)
     if code == 0:
         return Verdict(Outcome.PASSED)
@@ -56,7 +56,6 @@ def describe(code: int) -> str:
         return f"killed by signal {-code}"
 
 
-def _lost(ended: Ended) -> Verdict:
-    how = "" if ended.init_status is None else f", {describe(os.waitstatus_to_exitcode(ended.init_status))}"
-    failure = Failure("init", f"PID 1 of the container ended before the command{how}")
+def _lost() -> Verdict:
+    failure = Failure("init", "PID 1 of the container ended before the command")
     return Verdict(Outcome.ERROR, failure.message, failure)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import errno
-from collections.abc import Iterable
 
 from farm.errors import KernelError
 from farm.kernel import process
 from farm.kernel.libc import failed, function
+
+TYPE_CHECKING = False  # typing's own would import typing, into memory that is copied for every container
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NAMES = (
     "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",

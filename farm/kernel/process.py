@@ -107,16 +107,21 @@ def set_name(name: str) -> None:
     prctl(PR_SET_NAME, ctypes.addressof(buffer))
 
 
-def set_title(title: str) -> None:
-    """What /proc/PID/cmdline shows of this process, written over the arguments it was started with; see proc(5).
+def title_area() -> tuple[int, int]:
+    """Address and length of the arguments this process was started with, for ``set_title``; see proc(5)."""
+    with open("/proc/self/stat", "rb") as file:
+        fields = file.read().rpartition(b")")[2].split()
+    start, end = int(fields[45]), int(fields[46])  # arg_start and arg_end, the 48th and 49th of all
+    return start, end - start
+
+
+def set_title(area: tuple[int, int], title: str) -> None:
+    """What /proc/PID/cmdline shows of this process, written over ``area``.
 
     Anybody who sees the process may read those, also where nothing else of it is readable, and they tell of the host.
     prctl(PR_SET_MM_ARG_END) could cut them off, but takes CAP_SYS_RESOURCE; the rest of their room is zeroed instead.
     """
-    with open("/proc/self/stat", "rb") as file:
-        fields = file.read().rpartition(b")")[2].split()
-    start, end = int(fields[45]), int(fields[46])  # arg_start and arg_end, the 48th and 49th of all
-    room = end - start
+    start, room = area
     ctypes.memmove(start, title.encode()[: room - 1].ljust(room, b"\0"), room)
 
 

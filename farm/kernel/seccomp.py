@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import platform
+import os
 
 from farm.errors import KernelError
 from farm.kernel.libc import failed, syscall
 
 _NR_seccomp = {"x86_64": 317, "aarch64": 277, "i686": 354, "armv7l": 383, "ppc64le": 358, "s390x": 348, "riscv64": 277}
-_NUMBER = _NR_seccomp.get(platform.machine(), -1)
+_NUMBER = _NR_seccomp.get(os.uname().machine, -1)
 
 SECCOMP_SET_MODE_FILTER = 1
 SECCOMP_FILTER_FLAG_NEW_LISTENER = 1 << 3

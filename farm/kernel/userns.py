@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from farm.errors import KernelError
 from farm.kernel import process
 
 
-@dataclass(frozen=True, slots=True)
 class IdMap:
-    """Ids 0 to ``count`` - 1 inside are ``base`` to ``base`` + ``count`` - 1 outside, for users and groups alike."""
+    """Ids 0 to ``count`` - 1 inside are ``base`` to ``base`` + ``count`` - 1 outside, for users and groups alike.
 
-    base: int
-    count: int = 65536
+    Not a dataclass: the zygote imports this, and its memory is copied for every container.
+    """
+
+    __slots__ = ("base", "count")
+
+    def __init__(self, base: int, count: int = 65536) -> None:
+        self.base = base
+        self.count = count
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, IdMap) and (self.base, self.count) == (other.base, other.count)
+
+    def __hash__(self) -> int:
+        return hash((self.base, self.count))
+
+    def __repr__(self) -> str:
+        return f"IdMap({self.base}, {self.count})"
 
     def text(self) -> str:
         """The line that uid_map and gid_map take."""

@@ -1,119 +1,64 @@
-"""The engine's side of the zygote: starts it, sends it requests, hands its answers to whoever waits for them."""
+"""The engine's side of the zygote: starts it, orders containers of it, lends them their groups, sees them end."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import contextlib
+import marshal
 import os
-import socket
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from farm.container.spec import ContainerSpec
-from farm.errors import FarmError
-from farm.kernel import sockets
+from farm.cgroup import detect
+from farm.cgroup.base import Group, Manager
+from farm.container import plan, program
+from farm.container.spec import ContainerSpec, Host
+from farm.errors import FarmError, KernelError
+from farm.kernel import proc, sockets
 from farm.kernel.userns import IdMap
-from farm.launcher import protocol
+from farm.launcher import wire
+from farm.launcher.container import Container
+from farm.launcher.ground import view
+from farm.model.distro import Overlay
 from farm.model.job import Failure
-from farm.model.limits import Usage
 
 _BUFFER_BYTES = 4 << 20
+_MESSAGE_BYTES = 1 << 16
 _FAREWELL_S = 10.0
+_SWEEP_S = 0.02  # a group's last exit may lag behind its last process by as much
+_SWEEPS = 25
 _NO_ENVIRONMENT: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What the zygote found on this host."""
+    """What containers will have on this host."""
 
     cgroup: str
     user_namespace: bool
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The last word on a container. ``status`` is the main command's wait status, None where it never ran or was lost.
-
-    ``init_status`` is that of PID 1; ``at_s`` is on the monotonic clock.
-    """
-
-    status: int | None
-    init_status: int | None
-    usage: Usage
-    failure: Failure | None
-    at_s: float
-
-
-class Container:
-    """A launched container. ``started`` resolves to the monotonic time its command started, or is cancelled; ``ended``
-    resolves once every process of it is gone."""
-
-    __slots__ = ("_client", "_id", "ended", "on_message", "started")
-
-    def __init__(self, client: Client, container_id: int) -> None:
-        loop = asyncio.get_running_loop()
-        self._client = client
-        self._id = container_id
-        self.started: asyncio.Future[float] = loop.create_future()
-        self.ended: asyncio.Future[Ended] = loop.create_future()
-        self.on_message: Callable[[protocol.Message, tuple[int, ...]], None] | None = None
-
-    def signal(self, signum: int, number: int = 0) -> None:
-        """Send ``signum`` to the process group of command ``number``."""
-        self._client.send("signal", id=self._id, number=number, signal=signum)
-
-    def kill(self) -> None:
-        """SIGKILL everything in the container."""
-        self._client.send("kill", id=self._id)
-
-    def freeze(self, *, frozen: bool) -> None:
-        """Stop everything in the container, or let it go on."""
-        self._client.send("freeze", id=self._id, frozen=frozen)
-
-    def release(self) -> None:
-        """Let go of a held container whose command has ended."""
-        self._client.send("release", id=self._id)
-
-    def spawn(
-        self,
-        number: int,
-        argv: tuple[str, ...],
-        environment: dict[str, str],
-        descriptors: tuple[int, ...],
-        *,
-        directory: str = "/",
-        terminal: bool = False,
-    ) -> None:
-        """Start a further command; its ``started`` and ``exited`` come to ``on_message``. Descriptors stay the caller's."""
-        self._client.send(
-            "spawn",
-            descriptors,
-            id=self._id,
-            number=number,
-            argv=argv,
-            environment=environment,
-            directory=directory,
-            terminal=terminal,
-        )
-
-
 class Client:
-    """One zygote. Not thread-safe: everything on the loop that called ``start``."""
+    """One zygote, and the groups of one run. Not thread-safe: everything on the loop that called ``start``."""
 
     def __init__(self, run: str, views: tuple[str, ...], id_map: IdMap | None) -> None:
         self._run = run
-        self._views = views
+        self._directories = views
+        # Longest first, so that a view inside another one is found before it.
+        self._views = sorted(
+            ((path, view(number)) for number, path in enumerate(views)), key=lambda each: -len(each[0])
+        )
         self._id_map = id_map
-        self._socket: socket.socket | None = None
+        self._socket: sockets.Socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._manager: Manager | None = None
+        self._host: Host | None = None
         self._containers: dict[int, Container] = {}
         self._next_id = 1
-        self._ready: asyncio.Future[Ready] | None = None
+        self._ready: asyncio.Future[str] | None = None
         self._backlog: list[tuple[bytes, tuple[int, ...]]] = []
+        self._sweeps_left = 0
 
     @property
     def alive(self) -> bool:
@@ -123,69 +68,131 @@ class Client:
     async def start(self) -> Ready:
         """Start the zygote. Raises ``FarmError`` where this host cannot run containers, naming the step."""
         loop = asyncio.get_running_loop()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
-        with theirs:
-            for end in (ours, theirs):
-                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
-            folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-            code = f"import sys; sys.path.insert(0, {folder!r}); from farm.launcher.zygote import main; main()"
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-B", "-c", code],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                env=_NO_ENVIRONMENT,
-                cwd="/",
-                start_new_session=True,  # Ctrl-C in the terminal is the orchestrator's to act on
-            )
-        ours.setblocking(False)
-        self._socket = ours
+        step = "sweep cgroups of dead runs"
+        try:
+            await loop.run_in_executor(None, detect.sweep_dead)
+            step = "make cgroups"
+            self._manager = manager = detect.open_hierarchies(f"farm/{self._run}")
+        except OSError as error:
+            raise _unfit(step, str(error), error.hint if isinstance(error, KernelError) else "") from error
+        self._start_process()
         self._ready = loop.create_future()
-        loop.add_reader(ours, self._receive)
-        id_map = {"base": self._id_map.base, "count": self._id_map.count} if self._id_map else None
-        self.send("configure", run=self._run, views=self._views, id_map=id_map)
-        return await self._ready
+        binds = tuple(each.mount_point for each in proc.mounts() if each.fstype in ("cgroup", "cgroup2"))
+        id_map = (self._id_map.base, self._id_map.count) if self._id_map is not None else None
+        self._send(wire.CONFIGURE, marshal.dumps((self._directories, id_map, binds)))
+        reason = await self._ready
+        id_base = self._id_map.base if self._id_map is not None and not reason else 0
+        self._host = plan.host(id_base, cgroup2=manager.mode == "v2")
+        return Ready(manager.mode, not reason, (*((reason,) if reason else ()), *manager.missing))
 
     def add_filter(self, filter_id: int, bpf: bytes) -> None:
         """Let specs name the seccomp program ``bpf`` as ``filter_id``."""
-        self.send("filter", id=filter_id, bpf=base64.b64encode(bpf).decode())
+        self._send(wire.FILTER, marshal.dumps((filter_id, bpf)))
 
     def launch(self, spec: ContainerSpec, descriptors: tuple[int, ...]) -> Container:
-        """Ask for a container; ``descriptors`` (see ``protocol``) stay the caller's and may be closed at once."""
-        container = Container(self, self._next_id)
+        """Ask for a container; ``descriptors`` (0, 1 and 2 of its command, then its disk) stay the caller's.
+
+        Raises ``KernelError``: where there is no group for it, or ENOENT where a lower lies outside every view.
+        """
+        assert self._manager is not None, "not started"
+        assert self._host is not None, "not started"
+        spec = replace(spec, overlays=tuple(self._translated(each) for each in spec.overlays))
+        group = self._manager.acquire(spec.limits)
+        try:
+            order = _order(spec, self._host, group)
+            ours, theirs = sockets.pair()
+        except OSError:
+            self._manager.release(group)
+            raise
+        container = Container(ours, group, self._over)
         self._containers[self._next_id] = container
-        self.send("launch", descriptors, id=self._next_id, spec=protocol.spec_to_wire(spec))
+        head = self._next_id.to_bytes(8, "little") + (b"\1" if group.v2_fd >= 0 else b"\0")
+        given = (*((group.v2_fd,) if group.v2_fd >= 0 else ()), theirs.fileno(), *descriptors)
         self._next_id += 1
+        self._send(wire.LAUNCH, head + order, given)
+        theirs.close()
         return container
 
-    def send(self, op: str, descriptors: tuple[int, ...] = (), **fields: object) -> None:
-        """Send a message, now or as soon as the socket takes it. To a dead zygote: nothing happens."""
-        if self._socket is None:
-            return
-        data = protocol.encode(op, fields)
-        if self._backlog or not self._try_send(data, descriptors):
-            self._backlog.append((data, tuple(os.dup(fd) for fd in descriptors)))
-            asyncio.get_running_loop().add_writer(self._socket, self._flush)
-
     async def close(self) -> None:
-        """End the zygote: it kills its containers, removes its groups and exits."""
+        """Kill what still runs, end the zygote and remove the groups; may be called twice."""
+        for container in self._containers.values():
+            container.kill()
+        await asyncio.gather(*(container.ended for container in self._containers.values()))
         if self._socket is not None:
             self._hang_up()
+        loop = asyncio.get_running_loop()
         process, self._process = self._process, None
         if process is not None:
-            loop = asyncio.get_running_loop()
             try:
                 await loop.run_in_executor(None, process.wait, _FAREWELL_S)
             except subprocess.TimeoutExpired:
-                process.kill()  # the containers die with it; the next run removes their groups
+                process.kill()
                 process.wait()
+        manager, self._manager = self._manager, None
+        if manager is not None:
+            await loop.run_in_executor(None, manager.close)
+
+    def _start_process(self) -> None:
+        ours, theirs = sockets.pair()
+        for end in (ours, theirs):
+            end.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, _BUFFER_BYTES)
+        folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        code = f"import sys; sys.path.insert(0, {folder!r}); from farm.launcher.zygote import main; main()"
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", code],
+            stdin=theirs.fileno(),
+            stdout=subprocess.DEVNULL,
+            env=_NO_ENVIRONMENT,
+            cwd="/",
+            start_new_session=True,  # Ctrl-C in the terminal is the orchestrator's to act on
+        )
+        theirs.close()
+        ours.setblocking(False)
+        self._socket = ours
+        asyncio.get_running_loop().add_reader(ours.fileno(), self._receive)
+
+    def _translated(self, overlay: Overlay) -> Overlay:
+        return Overlay(overlay.target, tuple(self._shown(path) for path in overlay.lowers))
+
+    def _shown(self, path: str) -> str:
+        """Where the zygote's root has the host's ``path``."""
+        for directory, shown in self._views:
+            if path == directory or path.startswith(directory + "/"):
+                return shown + path[len(directory) :]
+        raise KernelError("open_tree", 2, (path,), "no view was asked for that shows this directory")
+
+    def _over(self, container: Container) -> None:
+        """A container has ended: its group is free."""
+        self._containers = {number: each for number, each in self._containers.items() if each is not container}
+        if self._manager is None:
+            return
+        self._manager.release(container.group)
+        if not self._sweeps_left:
+            asyncio.get_running_loop().call_later(_SWEEP_S, self._sweep)
+        self._sweeps_left = _SWEEPS
+
+    def _sweep(self) -> None:
+        if self._manager is None:
+            self._sweeps_left = 0
+            return
+        self._manager.sweep()
+        self._sweeps_left -= 1
+        if self._sweeps_left:
+            asyncio.get_running_loop().call_later(_SWEEP_S, self._sweep)
+
+    def _send(self, op: int, data: bytes, descriptors: tuple[int, ...] = ()) -> None:
+        """Send a message, now or as soon as the socket takes it. To a dead zygote: nothing happens."""
+        if self._socket is None:
+            return
+        data = bytes((op,)) + data
+        if self._backlog or not self._try_send(data, descriptors):
+            self._backlog.append((data, tuple(os.dup(fd) for fd in descriptors)))
+            asyncio.get_running_loop().add_writer(self._socket.fileno(), self._flush)
 
     def _try_send(self, data: bytes, descriptors: tuple[int, ...]) -> bool:
         assert self._socket is not None
         try:
-            if descriptors:
-                socket.send_fds(self._socket, [data], list(descriptors))
-            else:
-                self._socket.send(data)
+            sockets.send(self._socket, data, descriptors)
         except BlockingIOError:
             return False
         except (BrokenPipeError, ConnectionResetError):
@@ -201,12 +208,12 @@ class Client:
             for fd in descriptors:
                 os.close(fd)
         if self._socket is not None:
-            asyncio.get_running_loop().remove_writer(self._socket)
+            asyncio.get_running_loop().remove_writer(self._socket.fileno())
 
     def _receive(self) -> None:
         while self._socket is not None:
             try:
-                data, descriptors = sockets.receive(self._socket, protocol.MESSAGE_BYTES, 1)
+                data, descriptors = sockets.receive(self._socket, _MESSAGE_BYTES)
             except BlockingIOError:
                 return
             except ConnectionResetError:
@@ -214,43 +221,25 @@ class Client:
             if not data:
                 self._hang_up()
                 return
-            try:
-                self._handle(protocol.decode(data), descriptors)
-            finally:
-                for fd in descriptors:
-                    with contextlib.suppress(OSError):
-                        os.close(fd)
+            self._handle(data.decode(errors="replace").split("\0"), descriptors)
 
-    def _handle(self, message: protocol.Message, descriptors: tuple[int, ...]) -> None:
-        op = message["op"]
-        if op == "ready" and self._ready is not None:
-            self._ready.set_result(Ready(message["cgroup"], message["user_namespace"], tuple(message["warnings"])))
-        elif op == "unready" and self._ready is not None:
-            self._ready.set_exception(
-                FarmError(
-                    "this host cannot run containers", f"{message['step']}: {message['message']}", message["hint"]
-                )
-            )
-        elif op == "ended":
-            container = self._containers.pop(message["id"], None)
-            if container is not None and not container.ended.done():
-                container.ended.set_result(_ended(message))
-                container.started.cancel()
-        else:
-            container = self._containers.get(message["id"])
-            if container is None:
-                return
-            if op == "started" and message["number"] == 0 and not container.started.done():
-                container.started.set_result(message["at"])
-            if container.on_message is not None:
-                container.on_message(message, descriptors)
+    def _handle(self, message: list[str], descriptors: tuple[int, ...]) -> None:
+        match message:
+            case [wire.READY, reason] if self._ready is not None:
+                self._ready.set_result(reason)
+            case [wire.UNREADY, _, text, hint] if self._ready is not None:
+                self._ready.set_exception(_unfit("prepare the zygote's root", text, hint))
+            case [wire.BORN, number]:
+                self._containers[int(number)].born(descriptors[0])
+            case [wire.STILLBORN, number, code, text, hint]:
+                self._containers[int(number)].fail(Failure("clone3", text, int(code), hint))
 
     def _hang_up(self) -> None:
-        """The zygote is gone or no longer wanted: whatever is still waited for has ended with it."""
+        """The zygote is gone or no longer wanted: what it was asked for and has not made will never be."""
         assert self._socket is not None
         loop = asyncio.get_running_loop()
-        loop.remove_reader(self._socket)
-        loop.remove_writer(self._socket)
+        loop.remove_reader(self._socket.fileno())
+        loop.remove_writer(self._socket.fileno())
         self._socket.close()
         self._socket = None
         for _, descriptors in self._backlog:
@@ -262,19 +251,16 @@ class Client:
                 FarmError("the zygote ended before it was ready", "", "look above for its last words")
             )
         lost = Failure("zygote", "the process that makes containers ended, and every container with it")
-        for container in self._containers.values():
-            if not container.ended.done():
-                container.ended.set_result(Ended(None, None, Usage(), lost, loop.time()))
-                container.started.cancel()
-        self._containers.clear()
+        for container in tuple(self._containers.values()):
+            container.fail(lost)
 
 
-def _ended(message: protocol.Message) -> Ended:
-    failure = message["failure"]
-    return Ended(
-        status=message["status"],
-        init_status=message.get("init_status"),
-        usage=Usage(**message["usage"]),
-        failure=Failure(failure["step"], failure["message"], failure["errno"], failure["hint"]) if failure else None,
-        at_s=message["at"],
-    )
+def _order(spec: ContainerSpec, host: Host, group: Group) -> bytes:
+    """All that the child needs to know, as ``birth`` reads it."""
+    operations = plan.plan(spec, host)
+    command = (spec.argv, dict(spec.environment), spec.working_directory, spec.terminal)
+    return marshal.dumps((program.lower(operations, host, group), command, spec.hold))
+
+
+def _unfit(step: str, detail: str, remedy: str) -> FarmError:
+    return FarmError("this host cannot run containers", f"{step}: {detail}", remedy)

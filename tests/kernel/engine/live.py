@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 
 from farm.container.spec import ContainerSpec
 from farm.kernel.userns import IdMap
-from farm.launcher.client import Client, Container, Ended
-from farm.launcher.protocol import Message
+from farm.launcher.client import Client
+from farm.launcher.container import Container, Ended, Message
 from farm.model.distro import Overlay
 
 PATIENCE_S = 30.0
@@ -38,7 +38,7 @@ class Live:
         """The next message ``op`` about command ``number``; others are passed over."""
         while True:
             message = await asyncio.wait_for(self._messages.get(), PATIENCE_S)
-            if (message["op"], message["number"]) == (op, number):
+            if (message.op, message.number) == (op, number):
                 return message
 
     async def end(self) -> Ended:

@@ -35,11 +35,11 @@ def test_further_commands_run_beside_the_main_one_and_after_it(alpine):
     async def talk():
         async with zygote(alpine) as client, launched(client, alpine, "echo $$; exit 4", hold=True) as live:
             first = await live.line()
-            assert (await live.message("exited", 0))["status"] == 4 << 8
+            assert (await live.message("exited", 0)).status == 4 << 8
             spawn(live, 1, "sh", "-c", "pwd; readlink /proc/$$/ns/mnt >/dev/null; echo $$; exit 5", directory="/etc")
             assert await live.line() == b"/etc\n"
             assert await live.line() != first
-            assert (await live.message("exited", 1))["status"] == 5 << 8
+            assert (await live.message("exited", 1)).status == 5 << 8
             live.container.release()
             ended = await live.end()
             assert (ended.status, ended.failure) == (4 << 8, None)
@@ -61,7 +61,7 @@ def test_signal_reaches_its_command_only(alpine):
             await live.line()
             live.container.signal(signal.SIGHUP, 1)
             assert await live.line() == b"hup\n"
-            assert (await live.message("exited", 1))["status"] == 6 << 8
+            assert (await live.message("exited", 1)).status == 6 << 8
             live.container.signal(signal.SIGKILL)
             assert (await live.end()).status == signal.SIGKILL
 
@@ -73,11 +73,11 @@ def test_further_command_that_cannot_start_is_told_and_harms_nothing(alpine):
         async with zygote(alpine) as client, launched(client, alpine, "echo up; exec sleep 100") as live:
             await live.line()
             spawn(live, 1, "/no/such/command")
-            failed = await live.message("failed", 1)
-            assert (failed["step"], failed["errno"]) == ("exec", 2)
+            failed = (await live.message("failed", 1)).failure
+            assert (failed.step, failed.errno) == ("exec", 2)
             spawn(live, 2, "pwd", directory="/no/such/folder")
-            failed = await live.message("failed", 2)
-            assert (failed["step"], failed["errno"]) == ("working-directory", 2)
+            failed = (await live.message("failed", 2)).failure
+            assert (failed.step, failed.errno) == ("working-directory", 2)
             spawn(live, 3, "echo", "still here")
             assert await live.line() == b"still here\n"
 
@@ -91,7 +91,7 @@ def test_command_on_a_terminal_gets_one(alpine):
             master: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
             def take(message, descriptors):
-                if (message["op"], message["number"]) == ("started", 1):
+                if (message.op, message.number) == ("started", 1):
                     master.set_result(os.dup(descriptors[0]))
 
             live.container.on_message = take

@@ -1,0 +1,127 @@
+"""A plan lowered to the calls that carry it out: what is sent to the child, and all that runs in it.
+
+The child of the zygote runs on a copy-on-write copy of an interpreter, where every object that is looked at costs a page.
+So everything is decided, encoded and put in order here, in the process that asks for the container, and the child only
+makes calls. A program is a tuple of ``(step, call, arguments)``: ``call`` is a method of ``setup.Setup``, ``step`` what an
+error says.
+"""
+
+from __future__ import annotations
+
+import os
+
+from farm.cgroup.base import Group
+from farm.container import plan
+from farm.container.spec import Host
+from farm.kernel import capability, process
+from farm.kernel.mount import MS_BIND
+
+Argument = int | str | bytes
+Call = tuple[str, str, tuple[Argument, ...]]
+Program = tuple[Call, ...]
+
+_NETWORK_CAPABILITIES = capability.mask(("NET_ADMIN", "NET_RAW", "NET_BROADCAST"))
+_MOUNT_CAPABILITY = capability.mask(("SYS_ADMIN",))
+
+
+def lower(operations: tuple[plan.Operation, ...], host: Host, group: Group) -> Program:
+    """The program of ``operations`` for a container in ``group``."""
+    lowered: list[Call] = [("enter cgroup", "write", (path, "0")) for path in group.task_files()]
+    # The namespace comes after the group, or its root would be the zygote's.
+    lowered.append(("enter cgroup", "unshare", (process.CLONE_NEWCGROUP,)))
+    for operation in operations:
+        step = operation.step
+        if isinstance(operation, plan.DropPrivileges):
+            lowered.append(("open log to the container", "own_output", (host.id_base,)))
+        lowered.extend((step, call, arguments) for call, arguments in _lowered(operation, host, group))
+    return tuple(lowered)
+
+
+_Bare = tuple[str, tuple[Argument, ...]]
+
+
+def _lowered(operation: plan.Operation, host: Host, group: Group) -> tuple[_Bare, ...]:
+    match operation:
+        case plan.Mount(fstype, target, flags, data, source):
+            return (_mount(source, target, fstype, flags, data),)
+        case plan.MountDisk(target, owner):
+            return (("mount_disk", (target, owner)),)
+        case plan.Bind(source, target, read_only):
+            bind = _mount(source, target, "", MS_BIND)
+            return (bind, ("make_read_only", (os.fsencode(target), 0))) if read_only else (bind,)
+        case plan.BindCgroups(target):
+            return _cgroups(target, group)
+        case plan.MakeDirectory(path, owner, mode):
+            return _directory(path, owner, mode)
+        case plan.WriteFile(path, text, owner, mode):
+            return (("create", (path, text, owner, mode)),) if owner >= 0 else (("write", (path, text)),)
+        case plan.MakeDevices(target, owner):
+            return _devices(target, owner)
+        case plan.RaiseLoopback():
+            return (("raise_loopback", ()),)
+        case plan.SetHostname(name):
+            return (("set_hostname", (name,)),)
+        case plan.PivotRoot(new_root):
+            return (("pivot_root", (new_root,)),)
+        case plan.SetPersonality(domain):
+            return (("set_personality", (domain,)),)
+        case plan.DropPrivileges(kept, no_new_privs, filter_id):
+            return _privileges(kept, no_new_privs, filter_id, user_namespace=host.id_base > 0)
+
+
+def _mount(source: str, target: str, fstype: str, flags: int, data: str = "") -> _Bare:
+    return "mount", (os.fsencode(source), os.fsencode(target), fstype, flags, os.fsencode(data))
+
+
+def _directory(path: str, owner: int, mode: int) -> tuple[_Bare, ...]:
+    made: _Bare = ("make_directory", (path, mode))
+    return (made, ("change_owner", (path, owner, owner))) if owner else (made,)
+
+
+def _cgroups(target: str, group: Group) -> tuple[_Bare, ...]:
+    made: list[_Bare] = []
+    for source, name in group.view_sources():
+        path = f"{target}/{name}"
+        if source.startswith("/"):
+            made += [("make_directory", (path, 0o755)), _mount(source, path, "", MS_BIND)]
+        else:
+            made.append(("link", (source, path)))
+    return (*made, ("make_read_only", (os.fsencode(target), 1)))
+
+
+def _devices(target: str, owner: int) -> tuple[_Bare, ...]:
+    made: list[_Bare] = []
+    for name, major, minor in plan.DEVICES:
+        made.append(("make_node", (f"{target}/{name}", 0o20666, os.makedev(major, minor))))
+        if owner:
+            made.append(("change_owner", (f"{target}/{name}", owner, owner)))
+    made += [("link", (source, f"{target}/{name}")) for name, source in plan.LINKS]
+    made += [("make_directory", (f"{target}/{name}", 0o755)) for name in ("pts", "shm", "mqueue")]
+    return tuple(made)
+
+
+def _privileges(kept: int, no_new_privs: bool, filter_id: int, *, user_namespace: bool) -> tuple[_Bare, ...]:
+    """Enter the shared user namespace and give up what the container must not have."""
+    made: list[_Bare] = _namespaces(kept) if user_namespace else []
+    made.append(("become_root", ()))
+    if no_new_privs:
+        made.append(("set_no_new_privs", ()))
+    if filter_id:
+        # Before the capabilities go: without no_new_privs, CAP_SYS_ADMIN is what allows taking a filter.
+        made.append(("load_filter", (filter_id,)))
+    made.append(("keep_capabilities", (kept,)))
+    return tuple(made)
+
+
+def _namespaces(kept: int) -> list[_Bare]:
+    """Capabilities count in namespaces that the user namespace owns; those made before belong to the host.
+
+    A container that was given the network or administration capabilities gets such namespaces of its own here. What was
+    mounted before stays locked together, so masks cannot be taken off; see mount_namespaces(7).
+    """
+    made: list[_Bare] = [("enter_user_namespace", ())]
+    if kept & _MOUNT_CAPABILITY:
+        made.append(("unshare", (process.CLONE_NEWNS | process.CLONE_NEWUTS | process.CLONE_NEWIPC,)))
+    if kept & (_NETWORK_CAPABILITIES | _MOUNT_CAPABILITY):
+        made += [("unshare", (process.CLONE_NEWNET,)), ("raise_loopback", ())]
+    return made

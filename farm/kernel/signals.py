@@ -1,0 +1,27 @@
+"""Signals without ``signal``, which brings enum along: the zygote's memory is copied for every container."""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # typeshed knows only what is documented
+
+SIGINT: int = _signal.SIGINT
+SIGKILL: int = _signal.SIGKILL
+SIGPIPE: int = _signal.SIGPIPE
+SIGCHLD: int = _signal.SIGCHLD
+SIGCONT: int = _signal.SIGCONT
+SIGXFSZ: int = _signal.SIGXFSZ
+
+
+def ignore(signum: int) -> None:
+    """Ignore ``signum`` from here on."""
+    _signal.signal(signum, _signal.SIG_IGN)
+
+
+def wake_on(signum: int, wakeup_fd: int) -> None:
+    """Write a byte to ``wakeup_fd``, which does not block, for every ``signum``, and do nothing else about it."""
+    _signal.signal(signum, _nothing)
+    _signal.set_wakeup_fd(wakeup_fd, warn_on_full_buffer=False)
+
+
+def _nothing(_signum: int, _frame: object) -> None:
+    """Without a handler the descriptor is not written to."""

@@ -1,0 +1,195 @@
+"""A launched container from outside: what it says, how it is signalled, when it is over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import marshal
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from farm.cgroup.base import Group
+from farm.kernel import sockets
+from farm.model.job import Failure
+from farm.model.limits import Usage
+
+_MESSAGE_BYTES = 1 << 16
+_MAIN = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What PID 1 said: ``op`` is ``started``, ``exited`` or ``failed``, about command ``number``.
+
+    ``at_s`` is on the monotonic clock; ``status`` is as waitpid(2) gives it, and only of ``exited``.
+    """
+
+    op: str
+    number: int
+    at_s: float = 0.0
+    status: int | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The last word on a container: every process of it is gone.
+
+    ``status`` is the main command's wait status, None where it never ran or was lost. ``at_s`` is on the monotonic clock.
+    """
+
+    status: int | None
+    usage: Usage
+    failure: Failure | None
+    at_s: float
+
+
+class Container:
+    """``started`` resolves to the monotonic time its command started, or is cancelled; ``ended`` once all of it is gone.
+
+    Owns the control socket and, from ``born`` on, the pidfd of PID 1. ``group`` is lent by the manager.
+    """
+
+    __slots__ = (
+        "_control",
+        "_exited",
+        "_failure",
+        "_killed",
+        "_loop",
+        "_over",
+        "_pidfd",
+        "ended",
+        "group",
+        "on_message",
+        "started",
+    )
+
+    def __init__(self, control: sockets.Socket, group: Group, over: Callable[[Container], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._control = control
+        self._pidfd = -1
+        self._over = over
+        self._killed = False
+        self._exited: Message | None = None
+        self._failure: Failure | None = None
+        self.group = group
+        self.started: asyncio.Future[float] = self._loop.create_future()
+        self.ended: asyncio.Future[Ended] = self._loop.create_future()
+        self.on_message: Callable[[Message, tuple[int, ...]], None] | None = None
+        control.setblocking(False)
+        self._loop.add_reader(control.fileno(), self._hear)
+
+    def signal(self, signum: int, number: int = _MAIN) -> None:
+        """Send ``signum`` to the process group of command ``number``."""
+        self._tell("signal", number, int(signum))
+
+    def kill(self) -> None:
+        """SIGKILL everything in the container: PID 1 takes the whole pid namespace along."""
+        self._killed = True
+        if self._pidfd >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            self.group.freeze(frozen=False)  # or a frozen one would not notice
+
+    def freeze(self, *, frozen: bool) -> None:
+        """Stop everything in the container, or let it go on."""
+        self.group.freeze(frozen=frozen)
+
+    def release(self) -> None:
+        """Let go of a held container whose command has ended."""
+        self._tell("release")
+
+    def spawn(
+        self,
+        number: int,
+        argv: tuple[str, ...],
+        environment: dict[str, str],
+        descriptors: tuple[int, ...],
+        *,
+        directory: str = "/",
+        terminal: bool = False,
+    ) -> None:
+        """Start a further command; its ``started`` and ``exited`` come to ``on_message``. Descriptors stay the caller's."""
+        self._tell("spawn", number, argv, environment, directory, terminal, descriptors=descriptors)
+
+    def born(self, pidfd: int) -> None:
+        """PID 1 exists; takes over ``pidfd``."""
+        self._pidfd = pidfd
+        self._loop.add_reader(pidfd, self._die)
+        if self._killed:
+            self.kill()
+
+    def fail(self, failure: Failure) -> None:
+        """There is no such container, or nobody can tell any more: it has ended with ``failure``."""
+        if self._failure is None:
+            self._failure = failure
+        if self._pidfd < 0:
+            self._die()
+
+    def _hear(self) -> None:
+        """Take in what PID 1 has said so far."""
+        while True:
+            try:
+                data, descriptors = sockets.receive(self._control, _MESSAGE_BYTES)
+            except BlockingIOError:
+                return
+            except ConnectionResetError:
+                data, descriptors = b"", ()
+            if not data:
+                self._loop.remove_reader(self._control.fileno())
+                return
+            try:
+                self._heed(_parsed(data), descriptors)
+            finally:
+                for fd in descriptors:
+                    os.close(fd)
+
+    def _heed(self, message: Message, descriptors: tuple[int, ...]) -> None:
+        if message.number == _MAIN:
+            if message.op == "started" and not self.started.done():
+                self.started.set_result(message.at_s)
+            elif message.op == "exited":
+                self._exited = message
+            elif message.op == "failed" and self._failure is None:
+                self._failure = message.failure
+        if self.on_message is not None:
+            self.on_message(message, descriptors)
+
+    def _die(self) -> None:
+        """PID 1 is gone, and with it everything in its pid namespace: hear its last words, count, tell."""
+        at_s = time.monotonic()
+        self._hear()
+        self._loop.remove_reader(self._control.fileno())
+        self._control.close()
+        if self._pidfd >= 0:
+            self._loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = -1
+        ended = Ended(self._exited.status if self._exited else None, self.group.usage(), self._failure, at_s)
+        self._over(self)
+        self.started.cancel()
+        if not self.ended.done():
+            self.ended.set_result(ended)
+
+    def _tell(
+        self, *message: str | int | bool | tuple[str, ...] | dict[str, str], descriptors: tuple[int, ...] = ()
+    ) -> None:
+        # PID 1 listens all the time, so its socket is never full; and once it is gone there is nobody to be told.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError, BlockingIOError, OSError):
+            sockets.send(self._control, marshal.dumps(message), descriptors)
+
+
+def _parsed(data: bytes) -> Message:
+    """A message of PID 1. What it is not trusted with it cannot do: a field that is no number is a failure."""
+    op, number, *fields = data.decode(errors="replace").split("\0")
+    match op, fields:
+        case "started", [at_s]:
+            return Message(op, int(number), float(at_s))
+        case "exited", [status, at_s]:
+            return Message(op, int(number), float(at_s), int(status))
+        case "failed", [step, code, message, hint]:
+            return Message(op, int(number), failure=Failure(step, message, int(code), hint))
+    raise ValueError(f"not a message of PID 1: {data[:80]!r}")

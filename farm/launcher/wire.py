@@ -1,0 +1,41 @@
+"""What zygote and client say to each other over a ``SOCK_SEQPACKET`` socket, one message at a time.
+
+To the zygote, from the farm itself: a byte that says what it is, then what ``marshal`` wrote.
+
+==========  ===================================================================  ===========================================
+to zygote   fields                                                               descriptors
+==========  ===================================================================  ===========================================
+CONFIGURE   directories, (base, count) of the id map or None, cgroup mounts      -
+FILTER      id, seccomp program                                                  -
+LAUNCH      id (8 bytes), cgroup (1 byte), order                                 [cgroup,] control, 0, 1, 2[, disk]
+==========  ===================================================================  ===========================================
+
+An order is ``(program, (argv, environment, directory, terminal), hold)``; see ``birth``. From the zygote comes text, its
+fields separated by NUL:
+
+==========  ===================================================================  ===========================================
+to client   fields                                                               descriptors
+==========  ===================================================================  ===========================================
+ready       why there is no user namespace, or empty                             -
+unready     errno, message, hint                                                 -
+born        id                                                                   pidfd of PID 1
+stillborn   id, errno, message, hint                                             -
+==========  ===================================================================  ===========================================
+"""
+
+from __future__ import annotations
+
+from farm.errors import KernelError
+
+CONFIGURE, FILTER, LAUNCH = 1, 2, 3
+READY, UNREADY, BORN, STILLBORN = "ready", "unready", "born", "stillborn"
+
+
+def text(*fields: object) -> bytes:
+    """A message of text."""
+    return "\0".join(str(field) for field in fields).encode(errors="replace")
+
+
+def told(error: OSError) -> tuple[int, str, str]:
+    """An error's errno, message and hint."""
+    return error.errno or 0, str(error), error.hint if isinstance(error, KernelError) else ""
