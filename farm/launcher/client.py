@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass, replace
 
 from farm.cgroup import detect
-from farm.cgroup.base import Group, Manager
+from farm.cgroup.base import Manager
 from farm.container import plan, program
 from farm.container.spec import ContainerSpec, Host
 from farm.errors import FarmError, KernelError
@@ -92,24 +92,19 @@ class Client:
     def launch(self, spec: ContainerSpec, descriptors: tuple[int, ...]) -> Container:
         """Ask for a container; ``descriptors`` (0, 1 and 2 of its command, then its disk) stay the caller's.
 
-        Raises ``KernelError``: where there is no group for it, or ENOENT where a lower lies outside every view.
+        What goes wrong on the way is the container's failure. Raises ``OSError`` (EMFILE) only where there is no socket for it.
         """
-        assert self._manager is not None, "not started"
-        assert self._host is not None, "not started"
-        spec = replace(spec, overlays=tuple(self._translated(each) for each in spec.overlays))
-        group = self._manager.acquire(spec.limits)
+        ours, theirs = sockets.pair()
+        number, self._next_id = self._next_id, self._next_id + 1
+        container = Container(number, ours, self._over)
+        self._containers[number] = container
+        step = "find image"
         try:
-            order = _order(spec, self._host, group)
-            ours, theirs = sockets.pair()
-        except OSError:
-            self._manager.release(group)
-            raise
-        container = Container(ours, group, self._over)
-        self._containers[self._next_id] = container
-        head = self._next_id.to_bytes(8, "little") + (b"\1" if group.v2_fd >= 0 else b"\0")
-        given = (*((group.v2_fd,) if group.v2_fd >= 0 else ()), theirs.fileno(), *descriptors)
-        self._next_id += 1
-        self._send(wire.LAUNCH, head + order, given)
+            spec = replace(spec, overlays=tuple(self._translated(each) for each in spec.overlays))
+            step = "make cgroup"
+            self._order(spec, container, theirs.fileno(), descriptors)
+        except OSError as error:
+            asyncio.get_running_loop().call_soon(container.fail, Failure(step, *wire.told(error)))
         theirs.close()
         return container
 
@@ -131,6 +126,17 @@ class Client:
         manager, self._manager = self._manager, None
         if manager is not None:
             await loop.run_in_executor(None, manager.close)
+
+    def _order(self, spec: ContainerSpec, container: Container, control: int, descriptors: tuple[int, ...]) -> None:
+        assert self._manager is not None, "not started"
+        assert self._host is not None, "not started"
+        container.group = group = self._manager.acquire(spec.limits)
+        operations = plan.plan(spec, self._host)
+        command = (spec.argv, dict(spec.environment), spec.working_directory, spec.terminal)
+        order = marshal.dumps((program.lower(operations, self._host, group), command, spec.hold))
+        cgroup = (group.v2_fd,) if group.v2_fd >= 0 else ()
+        head = container.number.to_bytes(8, "little") + bytes((len(cgroup),))
+        self._send(wire.LAUNCH, head + order, (*cgroup, control, *descriptors))
 
     def _start_process(self) -> None:
         ours, theirs = sockets.pair()
@@ -163,8 +169,8 @@ class Client:
 
     def _over(self, container: Container) -> None:
         """A container has ended: its group is free."""
-        self._containers = {number: each for number, each in self._containers.items() if each is not container}
-        if self._manager is None:
+        del self._containers[container.number]
+        if self._manager is None or container.group is None:
             return
         self._manager.release(container.group)
         if not self._sweeps_left:
@@ -227,11 +233,11 @@ class Client:
         match message:
             case [wire.READY, reason] if self._ready is not None:
                 self._ready.set_result(reason)
-            case [wire.UNREADY, _, text, hint] if self._ready is not None:
+            case [wire.UNREADY, text, _, hint] if self._ready is not None:
                 self._ready.set_exception(_unfit("prepare the zygote's root", text, hint))
             case [wire.BORN, number]:
                 self._containers[int(number)].born(descriptors[0])
-            case [wire.STILLBORN, number, code, text, hint]:
+            case [wire.STILLBORN, number, text, code, hint]:
                 self._containers[int(number)].fail(Failure("clone3", text, int(code), hint))
 
     def _hang_up(self) -> None:
@@ -253,13 +259,6 @@ class Client:
         lost = Failure("zygote", "the process that makes containers ended, and every container with it")
         for container in tuple(self._containers.values()):
             container.fail(lost)
-
-
-def _order(spec: ContainerSpec, host: Host, group: Group) -> bytes:
-    """All that the child needs to know, as ``birth`` reads it."""
-    operations = plan.plan(spec, host)
-    command = (spec.argv, dict(spec.environment), spec.working_directory, spec.terminal)
-    return marshal.dumps((program.lower(operations, host, group), command, spec.hold))
 
 
 def _unfit(step: str, detail: str, remedy: str) -> FarmError:

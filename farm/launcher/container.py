@@ -50,7 +50,8 @@ class Ended:
 class Container:
     """``started`` resolves to the monotonic time its command started, or is cancelled; ``ended`` once all of it is gone.
 
-    Owns the control socket and, from ``born`` on, the pidfd of PID 1. ``group`` is lent by the manager.
+    Owns the control socket and, from ``born`` on, the pidfd of PID 1. ``group`` is lent by the manager, and None where there
+    was none to be had.
     """
 
     __slots__ = (
@@ -63,19 +64,21 @@ class Container:
         "_pidfd",
         "ended",
         "group",
+        "number",
         "on_message",
         "started",
     )
 
-    def __init__(self, control: sockets.Socket, group: Group, over: Callable[[Container], None]) -> None:
+    def __init__(self, number: int, control: sockets.Socket, over: Callable[[Container], None]) -> None:
         self._loop = asyncio.get_running_loop()
+        self.number = number
         self._control = control
         self._pidfd = -1
         self._over = over
         self._killed = False
         self._exited: Message | None = None
         self._failure: Failure | None = None
-        self.group = group
+        self.group: Group | None = None
         self.started: asyncio.Future[float] = self._loop.create_future()
         self.ended: asyncio.Future[Ended] = self._loop.create_future()
         self.on_message: Callable[[Message, tuple[int, ...]], None] | None = None
@@ -92,11 +95,12 @@ class Container:
         if self._pidfd >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-            self.group.freeze(frozen=False)  # or a frozen one would not notice
+            self.freeze(frozen=False)  # or a frozen one would not notice
 
     def freeze(self, *, frozen: bool) -> None:
         """Stop everything in the container, or let it go on."""
-        self.group.freeze(frozen=frozen)
+        if self.group is not None:
+            self.group.freeze(frozen=frozen)
 
     def release(self) -> None:
         """Let go of a held container whose command has ended."""
@@ -168,7 +172,8 @@ class Container:
             self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = -1
-        ended = Ended(self._exited.status if self._exited else None, self.group.usage(), self._failure, at_s)
+        usage = self.group.usage() if self.group is not None else Usage()
+        ended = Ended(self._exited.status if self._exited else None, usage, self._failure, at_s)
         self._over(self)
         self.started.cancel()
         if not self.ended.done():

@@ -17,9 +17,9 @@ fields separated by NUL:
 to client   fields                                                               descriptors
 ==========  ===================================================================  ===========================================
 ready       why there is no user namespace, or empty                             -
-unready     errno, message, hint                                                 -
+unready     message, errno, hint                                                 -
 born        id                                                                   pidfd of PID 1
-stillborn   id, errno, message, hint                                             -
+stillborn   id, message, errno, hint                                             -
 ==========  ===================================================================  ===========================================
 """
 
@@ -36,6 +36,6 @@ def text(*fields: object) -> bytes:
     return "\0".join(str(field) for field in fields).encode(errors="replace")
 
 
-def told(error: OSError) -> tuple[int, str, str]:
-    """An error's errno, message and hint."""
-    return error.errno or 0, str(error), error.hint if isinstance(error, KernelError) else ""
+def told(error: OSError) -> tuple[str, int, str]:
+    """An error's message, errno and hint."""
+    return str(error), error.errno or 0, error.hint if isinstance(error, KernelError) else ""

@@ -118,7 +118,7 @@ def test_C02_working_directory_that_is_not_there(alpine):
 def test_C02_memory_too_small_for_the_set_up(alpine):
     async def talk():
         async with zygote(alpine) as client:
-            bad = await ended(client, alpine, limits=Limits(memory_bytes=1 * MIB))
+            bad = await ended(client, alpine, limits=Limits(memory_bytes=MIB // 16))
             good = await ended(client, alpine)
             return bad, good
 
