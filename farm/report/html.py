@@ -1,8 +1,8 @@
 """``index.html``: one page that needs nothing but itself, no script and no request.
 
 Its content-security policy allows the one style sheet in it, by digest, and nothing else: whatever a log smuggles past the
-escaping stays text. Cost grows with failures, not with logs: the first hundred failures show 200 lines of theirs, later
-ones 20; all are linked whole.
+escaping stays text. Its cost is bounded: 300 failures are told at length, the first hundred with 200 lines of their logs,
+the others with 20; logs are linked whole. A browser draws the parts of a long page only when they are looked at.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ import base64
 import datetime
 import hashlib
 import shlex
+from collections.abc import Iterator
 from importlib import resources
 
 import jinja2
 from markupsafe import Markup
 
 from farm.model.run import RunRecord
-from farm.report import page, summary, text, words
+from farm.report import summary, text, words
 from farm.report.logs import Tail, tail
+from farm.report.page import Entry, Page, href
 from farm.units import format_bytes, format_duration
 
 _LOG_LINES = 200
@@ -32,47 +34,48 @@ _VERDICTS = {
     summary.Status.EMPTY: "nothing ran",
     summary.Status.INFRASTRUCTURE: "infrastructure errors",
     summary.Status.DEADLINE: "deadline passed",
+    summary.Status.ABORTED: "aborted",
 }
 
 
-def render(record: RunRecord, run_dir: str) -> bytes:
-    """The run as a page in UTF-8; the ends of bad jobs' logs are read from ``run_dir``, whole logs are linked."""
+def render(record: RunRecord, run_dir: str) -> Iterator[bytes]:
+    """The run as a page in UTF-8, in parts; the ends of bad jobs' logs are read from ``run_dir``."""
     style = resources.files("farm.report").joinpath("templates/style.css").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     status = summary.status_of(record)
-    numbers = {each.job.id: number for number, each in enumerate(record.jobs)}
-    bad = summary.failures(record.jobs)
+    shown = Page.of(record)
     started = datetime.datetime.fromtimestamp(record.info.started_at, datetime.UTC)
-    drawn = _environment().get_template("index.html.j2")
-    parts = drawn.generate(
-        # The project's own file, and the only text that is not escaped.
-        style=Markup(style),
-        style_digest=digest,
-        record=record,
-        info=record.info,
-        status=status,
-        verdict=_VERDICTS[status],
-        legend=page.legend(record),
-        bad_total=len(bad),
-        started=started.strftime("%Y-%m-%d %H:%M:%S UTC"),
-        command=shlex.join(record.info.command_line),
-        weakened=page.weakened(record.jobs),
-        grid=page.grid(record),
-        failures=(
-            (
-                page.entry(each, numbers[each.job.id]),
-                _log(each.attempts[-1].log_path if each.attempts else "", i, run_dir),
-            )
-            for i, each in enumerate(bad)
-        ),
-        slowest=[page.entry(each, numbers[each.job.id]) for each in summary.slowest(record.jobs, _SLOWEST)],
-        entries=page.entries(record),
+    stream = (
+        _environment()
+        .get_template("index.html.j2")
+        .stream(
+            # The project's own file, and the only text that is not escaped.
+            style=Markup(style),
+            style_digest=digest,
+            record=record,
+            info=record.info,
+            status=status,
+            verdict=_VERDICTS[status],
+            page=shown,
+            grid=shown.grid(),
+            started=started.strftime("%Y-%m-%d %H:%M:%S UTC"),
+            command=shlex.join(record.info.command_line),
+            weaknesses=words.weaknesses(record.info),
+            weakened=summary.weakened(record.jobs),
+            cards=_cards(shown, run_dir),
+            slowest=[shown.entry(each) for each in summary.slowest(record.jobs, _SLOWEST)],
+        )
     )
-    return "".join(parts).encode("utf-8", "replace")
+    stream.enable_buffering(200)
+    for part in stream:
+        yield part.encode("utf-8", "replace")
 
 
-def _log(log_path: str, position: int, run_dir: str) -> Tail:
-    return tail(run_dir, log_path, _LOG_LINES if position < _LONG_LOGS else _SHORT_LOG_LINES)
+def _cards(page: Page, run_dir: str) -> Iterator[tuple[list[Entry], Tail]]:
+    for position, card in enumerate(page.cards):
+        lines = _LOG_LINES if position < _LONG_LOGS else _SHORT_LOG_LINES
+        path = card[0].attempts[-1].log_path if card[0].attempts else ""
+        yield [page.entry(each) for each in card], tail(run_dir, path, lines)
 
 
 def _environment() -> jinja2.Environment:
@@ -85,6 +88,11 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters.update(line=text.line, body=text.body, duration=format_duration, size=format_bytes)
     environment.globals.update(
-        href=page.href, ending=words.ending, measures=words.measures, opted_out=words.opted_out, shell=shlex.join
+        href=href,
+        ending=words.ending,
+        measures=words.measures,
+        opted_out=words.opted_out,
+        trouble=words.trouble,
+        shell=shlex.join,
     )
     return environment

@@ -16,7 +16,7 @@ from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunRecord
 from farm.report import summary, words
 from farm.report.logs import tail
-from farm.report.text import body, line
+from farm.report.text import line
 
 _LOG_LINES = 1000
 _EXCERPT_LINES = 20  # readers such as GitLab's show the text of a failure, not system-out
@@ -68,12 +68,12 @@ def _case(record: JobRecord, run_dir: str) -> xunit2.TestCase:
 
 def _tell_bad(case: xunit2.TestCase, record: JobRecord, run_dir: str) -> None:
     make, kind = _KINDS[record.outcome or Outcome.ERROR]
-    result = make(line(record.reason) or kind, kind)
+    last = record.attempts[-1] if record.attempts else None
+    result = make(line(words.told(record.reason, last)) or kind, kind)
     case.result = [result]
-    if not record.attempts:
+    if last is None:
         return
     _add_interim(case, record.attempts[:-1], xunit2.RerunFailure)
-    last = record.attempts[-1]
     log = tail(run_dir, last.log_path, _LOG_LINES).text
     result.text = "\n".join([*_facts(record, last), "", *log.split("\n")[-_EXCERPT_LINES:]])
     if log:
@@ -81,9 +81,9 @@ def _tell_bad(case: xunit2.TestCase, record: JobRecord, run_dir: str) -> None:
 
 
 def _facts(record: JobRecord, attempt: Attempt) -> list[str]:
-    facts = [line(record.reason), words.ending(attempt.wait_status)]
+    facts = [line(words.told(record.reason, attempt)), words.ending(attempt.wait_status)]
     if attempt.failure is not None:
-        facts += [f"step: {line(attempt.failure.step)}", body(attempt.failure.hint)]
+        facts += [f"{name}: {line(text)}" for name, text in words.trouble(attempt.failure)]
     facts += [f"{each.name}: {each.text}" for each in words.measures(record.job, attempt)]
     return [fact for fact in dict.fromkeys(facts) if fact]
 
@@ -93,7 +93,7 @@ def _add_interim(case: xunit2.TestCase, attempts: tuple[Attempt, ...], make: typ
     for attempt in attempts:
         if attempt.outcome in _KINDS:
             kind = _KINDS[attempt.outcome][1]
-            case.add_interim_result(make(line(attempt.reason) or kind, kind))
+            case.add_interim_result(make(line(words.told(attempt.reason, attempt)) or kind, kind))
 
 
 def _set_time(element: junitparser.Element, seconds: float) -> None:

@@ -1,22 +1,26 @@
 """What the page shows, decided before anything is drawn: frozen values for the template. Pure.
 
-Text stays as it is: the template makes it safe. Anchors are numbers, never names: ``f7`` is the card of the job with
-number 7 in the matrix, ``j7`` its row in the list of all jobs.
+Text stays as it is: the template makes it safe. Anchors are numbers, never names: ``f7`` is the job with number 7 of the
+matrix among the failures, ``j7`` its row in the list of all jobs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from urllib.parse import quote
 
-from farm.model.job import Attempt
+from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunRecord
 from farm.report import summary, words
 
 NOT_RUN = "not run"
-GLYPHS = {
+_CARDS = 300  # failures told at length: more help nobody and would make the page slow; the list has them all
+_CHAPTER_JOBS = 60
+_GLYPHS = {
+    None: "?",
     Outcome.PASSED: "✓",
     Outcome.FAILED: "✗",
     Outcome.TIMEOUT: "T",
@@ -42,32 +46,142 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A test in the grid: its cells are in the order of the distros, each with a mark per value of the axes."""
+    """One line of the grid: its cells are in the order of the distros."""
 
-    test: str
-    summary: str
+    label: str
+    title: str
     cells: tuple[tuple[Mark, ...], ...]
     bad: int
 
 
 @dataclass(frozen=True, slots=True)
+class Band:
+    """A test in the grid: one row, or a heading and a row for each value of its axes."""
+
+    heading: str
+    title: str
+    rows: tuple[Row, ...]
+    bad: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Distros and how many of their jobs are bad, and the tests. On one distro a cell holds all values of the axes."""
+
+    distros: tuple[tuple[str, int], ...]
+    bands: tuple[Band, ...]
+    label_size: str
+
+    @property
+    def single(self) -> bool:
+        return len(self.distros) == 1
+
+    @property
+    def mixed(self) -> bool:
+        """There are rows with failures and rows without."""
+        bad = {row.bad > 0 for band in self.bands for row in band.rows}
+        return len(bad) == 2
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """A job in the list of all."""
+    """A job in the list of all, or on a card."""
 
     number: int
     mark: Mark
     record: JobRecord
+    reason: str
     duration_s: float
     attempt: Attempt | None
     log_href: str
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
-    """Distros and how many of their jobs are bad, and a row per test."""
+class Page:
+    """A run, with the number of each of its jobs; ``cards`` are failures told at length, alike ones on one card."""
 
-    distros: tuple[tuple[str, int], ...]
-    rows: tuple[Row, ...]
+    record: RunRecord
+    numbers: dict[str, int]
+    bad: int
+    cards: tuple[tuple[JobRecord, ...], ...]
+    carded: frozenset[str]
+
+    @staticmethod
+    def of(record: RunRecord) -> Page:
+        numbers = {each.job.id: number for number, each in enumerate(record.jobs)}
+        bad = summary.failures(record.jobs)
+        cards = summary.alike(bad)[:_CARDS]
+        return Page(record, numbers, len(bad), cards, frozenset(each.job.id for card in cards for each in card))
+
+    def entry(self, record: JobRecord) -> Entry:
+        """One job."""
+        last = record.attempts[-1] if record.attempts else None
+        log = href(last.log_path) if last and last.log_bytes else ""
+        reason = words.told(record.reason, last)
+        number = self.numbers[record.job.id]
+        return Entry(number, self._mark(record), record, reason, summary.duration_s(record), last, log)
+
+    def legend(self) -> tuple[tuple[Mark, int], ...]:
+        """Each outcome there is, what is bad first, with its number of jobs."""
+        jobs = self.record.jobs
+        counts = summary.counts(jobs)
+        found = [(Mark(each, _GLYPHS[each]), counts[each]) for each in sorted(counts, key=lambda each: not each.bad)]
+        unfinished = sum(job.outcome is None for job in jobs)
+        return (*found, (Mark(NOT_RUN, _GLYPHS[None]), unfinished)) if unfinished else tuple(found)
+
+    def grid(self) -> Grid:
+        """Tests by distros, both in the order of the matrix."""
+        distros: dict[str, int] = {}
+        for each in self.record.jobs:
+            distros[each.job.distro] = distros.get(each.job.distro, 0) + _is_bad(each)
+        tests: dict[str, dict[str, list[JobRecord]]] = {}
+        for each in self.record.jobs:
+            label = "" if len(distros) == 1 else _axes(each.job)
+            tests.setdefault(each.job.test, {}).setdefault(label, []).append(each)
+        bands = tuple(self._band(test, rows, tuple(distros)) for test, rows in tests.items())
+        longest = max((len(row.label) for band in bands for row in band.rows), default=0)
+        size = "short" if longest <= 14 else "medium" if longest <= 26 else "long"
+        return Grid(tuple(distros.items()), bands, size)
+
+    def chapters(self) -> Iterator[list[tuple[str, list[Entry]]]]:
+        """All jobs by test, in parts of some sixty jobs that a browser can draw one by one."""
+        part: list[tuple[str, list[Entry]]] = []
+        size = 0
+        tests: dict[str, list[JobRecord]] = {}
+        for each in self.record.jobs:
+            tests.setdefault(each.job.test, []).append(each)
+        for test, jobs in tests.items():
+            for _, some in groupby(enumerate(jobs), key=lambda pair: pair[0] // _CHAPTER_JOBS):
+                part.append((test, [self.entry(each) for _, each in some]))
+                size += len(part[-1][1])
+                if size >= _CHAPTER_JOBS:
+                    yield part
+                    part, size = [], 0
+        if part:
+            yield part
+
+    def _band(self, test: str, rows: dict[str, list[JobRecord]], distros: tuple[str, ...]) -> Band:
+        split = len(rows) > 1
+        drawn = []
+        for label, jobs in rows.items():
+            name = label if split and label else f"{test} {label}".rstrip()
+            cells: dict[str, list[Mark]] = {distro: [] for distro in distros}
+            for each in jobs:
+                cells[each.job.distro].append(self._mark(each))
+            marks = tuple(tuple(cells[distro]) for distro in distros)
+            about = jobs[0].job.summary
+            drawn.append(Row(name, f"{name}: {about}" if about else name, marks, sum(map(_is_bad, jobs))))
+        about = next(iter(rows.values()))[0].job.summary
+        return Band(test if split else "", about, tuple(drawn), sum(row.bad for row in drawn))
+
+    def _mark(self, record: JobRecord) -> Mark:
+        """The job's mark, linked to its card where it has one and to its row where it has none."""
+        anchor = "f" if record.job.id in self.carded else "j"
+        word = record.outcome or NOT_RUN
+        title = f"{record.job.id}: {word}"
+        if record.reason:
+            title = f"{title}, {words.told(record.reason, record.attempts[-1] if record.attempts else None)}"
+        return Mark(word, _GLYPHS[record.outcome], f"#{anchor}{self.numbers[record.job.id]}", title)
 
 
 def href(path: str) -> str:
@@ -75,65 +189,9 @@ def href(path: str) -> str:
     return f"./{quote(path, errors='surrogatepass')}" if path else ""
 
 
-def mark(record: JobRecord, number: int) -> Mark:
-    """The job's mark, linked to its card where it is bad and to its row where it is not."""
-    bad = record.outcome is not None and record.outcome.bad
-    word = record.outcome or NOT_RUN
-    title = f"{record.job.id}: {word}" + (f", {record.reason}" if record.reason else "")
-    return Mark(word, _glyph(record.outcome), f"#{'f' if bad else 'j'}{number}", title)
+def _axes(job: Job) -> str:
+    return ", ".join(f"{name}={value}" for name, value in job.axes)
 
 
-def legend(record: RunRecord) -> tuple[tuple[Mark, int], ...]:
-    """Each outcome there is, what is bad first, with its number of jobs."""
-    counts = summary.counts(record.jobs)
-    unfinished = sum(job.outcome is None for job in record.jobs)
-    found = [(Mark(outcome, GLYPHS[outcome]), counts[outcome]) for outcome in sorted(counts, key=lambda o: not o.bad)]
-    return (*found, (Mark(NOT_RUN, "?"), unfinished)) if unfinished else tuple(found)
-
-
-def grid(record: RunRecord) -> Grid:
-    """Tests by distros, both in the order of the matrix."""
-    distros: dict[str, int] = {}
-    cells: dict[str, dict[str, list[Mark]]] = {}
-    about: dict[str, str] = {}
-    bad: dict[str, int] = {}
-    for number, each in enumerate(record.jobs):
-        job, failed = each.job, each.outcome is not None and each.outcome.bad
-        distros[job.distro] = distros.get(job.distro, 0) + failed
-        bad[job.test] = bad.get(job.test, 0) + failed
-        about.setdefault(job.test, job.summary)
-        cells.setdefault(job.test, {}).setdefault(job.distro, []).append(mark(each, number))
-    rows = tuple(
-        Row(test, about[test], tuple(tuple(found.get(distro, ())) for distro in distros), bad[test])
-        for test, found in cells.items()
-    )
-    return Grid(tuple(distros.items()), rows)
-
-
-def entries(record: RunRecord) -> dict[str, list[Entry]]:
-    """All jobs, by test."""
-    found: dict[str, list[Entry]] = {}
-    for number, each in enumerate(record.jobs):
-        found.setdefault(each.job.test, []).append(entry(each, number))
-    return found
-
-
-def entry(record: JobRecord, number: int) -> Entry:
-    """One job as the list shows it."""
-    last = record.attempts[-1] if record.attempts else None
-    log = href(last.log_path) if last else ""
-    return Entry(number, mark(record, number), record, summary.duration_s(record), last, log)
-
-
-def weakened(jobs: Iterable[JobRecord]) -> tuple[tuple[str, tuple[JobRecord, ...]], ...]:
-    """Each set of opt-outs that the matrix file asks for, with the jobs it asks them for."""
-    found: dict[str, list[JobRecord]] = {}
-    for each in jobs:
-        asked = words.opted_out(each.job)
-        if asked:
-            found.setdefault(asked, []).append(each)
-    return tuple((asked, tuple(each)) for asked, each in found.items())
-
-
-def _glyph(outcome: Outcome | None) -> str:
-    return "?" if outcome is None else GLYPHS[outcome]
+def _is_bad(record: JobRecord) -> bool:
+    return record.outcome is not None and record.outcome.bad

@@ -1,39 +1,54 @@
 """``results.json``: a run for other programs, schema 1, described in docs/reports.md.
 
-One object: schema, status, duration_s, counts, run, notes, and jobs with every attempt. Within a schema, keys are added,
-never renamed or removed.
+One object: schema, status, duration_s, counts, run, isolation, notes, and jobs with every attempt. Within a schema, keys
+are added, never renamed or removed.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict
 
 from farm.model.job import Attempt
 from farm.model.run import JobRecord, RunRecord
-from farm.report import summary
+from farm.report import summary, words
 
 SCHEMA = 1
 
 
-def render(record: RunRecord) -> bytes:
-    """The run as JSON in UTF-8; a lone surrogate, which UTF-8 cannot hold, becomes ``?``."""
+def render(record: RunRecord) -> Iterator[bytes]:
+    """The run as JSON in UTF-8, a line for each job; a lone surrogate, which UTF-8 cannot hold, becomes ``?``."""
     document = {
         "schema": SCHEMA,
         "status": summary.status_of(record),
         "duration_s": record.duration_s,
         "counts": {outcome.value: number for outcome, number in summary.counts(record.jobs).items()},
         "run": asdict(record.info),
+        "isolation": {
+            "warnings": words.weaknesses(record.info),
+            "opted_out": [
+                {"what": asked, "jobs": [each.job.id for each in jobs]} for asked, jobs in summary.weakened(record.jobs)
+            ],
+        },
         "notes": [{"kind": kind, "text": text} for kind, text in record.notes],
-        "jobs": [_job(each) for each in record.jobs],
     }
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return f"{text}\n".encode("utf-8", "replace")
+    yield _encoded(document)[:-1] + b',"jobs":['
+    for number, each in enumerate(record.jobs):
+        yield (b",\n" if number else b"\n") + _encoded(_job(each))
+    yield b"\n]}\n"
+
+
+def _encoded(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
 
 
 def _job(record: JobRecord) -> dict[str, object]:
     fields = asdict(record.job)
+    # The script is the shell's last argument: said once, a run of 10,000 jobs is half the size.
+    argv = fields.pop("argv")
+    fields["shell"] = argv[:-1] if record.job.script and argv[-1:] == (record.job.script,) else argv
     fields["axes"] = dict(record.job.axes)
     fields["env"] = dict(record.job.env)
     fields["outcome"] = record.outcome
@@ -48,5 +63,7 @@ def _attempt(attempt: Attempt) -> dict[str, object]:
     fields = asdict(attempt)
     del fields["job_id"]
     fields["exit_code"] = code if code is not None and code >= 0 else None
+    if attempt.failure is not None:
+        fields["failure"]["errno_name"] = words.errno_name(attempt.failure.errno)
     fields["signal"] = -code if code is not None and code < 0 else None
     return fields

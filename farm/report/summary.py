@@ -8,10 +8,14 @@ from enum import StrEnum
 
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunRecord
+from farm.report import words
 
 
 class Status(StrEnum):
-    """How a run ended as a whole; ``exit_code`` is that of ``farm run``."""
+    """How a run ended as a whole; ``exit_code`` is that of ``farm run``.
+
+    ``aborted`` is never written by a run: it is what a journal without an end means, for the farm was killed or broke.
+    """
 
     GOOD = "good"
     BAD = "bad"
@@ -19,6 +23,7 @@ class Status(StrEnum):
     EMPTY = "empty"
     INFRASTRUCTURE = "infrastructure"
     DEADLINE = "deadline"
+    ABORTED = "aborted"
 
     @property
     def exit_code(self) -> int:
@@ -32,6 +37,7 @@ _EXIT_CODES = {
     Status.EMPTY: 5,
     Status.INFRASTRUCTURE: 6,
     Status.DEADLINE: 7,
+    Status.ABORTED: 3,
 }
 
 
@@ -53,11 +59,11 @@ def status(run: RunRecord | Iterable[Outcome | None], interrupted: bool = False,
 
 
 def status_of(record: RunRecord) -> Status:
-    """The status that the run ended with; a run that did not live to say one was interrupted."""
+    """The status that the run ended with; a run that did not live to say one was aborted."""
     try:
         return Status(record.status)
     except ValueError:
-        return Status.INTERRUPTED
+        return Status.ABORTED
 
 
 def counts(jobs: Iterable[JobRecord]) -> dict[Outcome, int]:
@@ -70,6 +76,25 @@ def failures(jobs: Iterable[JobRecord]) -> tuple[JobRecord, ...]:
     """The bad jobs: what tests did in the order of the matrix, then what the farm itself could not do."""
     bad = [record for record in jobs if record.outcome is not None and record.outcome.bad]
     return tuple(sorted(bad, key=lambda record: record.outcome is Outcome.ERROR))
+
+
+def alike(bad: Iterable[JobRecord]) -> tuple[tuple[JobRecord, ...], ...]:
+    """``bad`` with those together that never ran for one and the same reason, such as an image that is not there."""
+    found: dict[tuple[bool, str], list[JobRecord]] = {}
+    for record in bad:
+        tried = bool(record.attempts)
+        found.setdefault((tried, record.job.id if tried else record.reason), []).append(record)
+    return tuple(tuple(records) for records in found.values())
+
+
+def weakened(jobs: Iterable[JobRecord]) -> tuple[tuple[str, tuple[JobRecord, ...]], ...]:
+    """Each set of opt-outs that the matrix file asks for, with the jobs it asks them for."""
+    found: dict[str, list[JobRecord]] = {}
+    for each in jobs:
+        asked = words.opted_out(each.job)
+        if asked:
+            found.setdefault(asked, []).append(each)
+    return tuple((asked, tuple(each)) for asked, each in found.items())
 
 
 def slowest(jobs: Iterable[JobRecord], number: int) -> tuple[JobRecord, ...]:

@@ -1,12 +1,16 @@
-"""What a report says of an attempt in words: how it ended, what it used of what it was given. Pure."""
+"""What a report says in words: how an attempt ended, what it used of what it was given, what isolation it went without.
+Pure.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from dataclasses import dataclass
 
-from farm.model.job import Attempt, Job
+from farm.model.job import Attempt, Failure, Job
+from farm.model.run import RunInfo
 from farm.units import format_bytes, format_duration
 
 
@@ -33,6 +37,32 @@ def ending(wait_status: int | None) -> str:
     except ValueError:
         return f"killed by signal {-code}{core}"
     return f"killed by {known.name} ({signal.strsignal(known)}){core}"
+
+
+def errno_name(number: int) -> str:
+    """``ENOSPC`` for 28; the number itself where it has no name, empty for 0."""
+    return errno.errorcode.get(number, str(number)) if number else ""
+
+
+def told(reason: str, attempt: Attempt | None) -> str:
+    """``reason`` in one sentence that names the step, the errno and the hint where the farm itself failed."""
+    failure = attempt.failure if attempt else None
+    if failure is None:
+        return reason
+    found = reason or failure.message
+    if failure.step not in found:
+        found = f"{failure.step}: {found}"
+    name = errno_name(failure.errno)
+    if name and name not in found:
+        found = f"{found} ({name})"
+    return f"{found}; {failure.hint}" if failure.hint and failure.hint not in found else found
+
+
+def trouble(failure: Failure) -> tuple[tuple[str, str], ...]:
+    """What the farm could not do, as names and values: step, errno, hint."""
+    number = f"{errno_name(failure.errno)} ({os.strerror(failure.errno)})" if failure.errno else ""
+    found = (("step", failure.step), ("errno", number), ("hint", failure.hint))
+    return tuple((name, text) for name, text in found if text)
 
 
 def measures(job: Job, attempt: Attempt) -> tuple[Measure, ...]:
@@ -63,6 +93,16 @@ def measures(job: Job, attempt: Attempt) -> tuple[Measure, ...]:
     if limits.disk_bytes is not None:
         found.append(Measure("disk", f"at most {format_bytes(limits.disk_bytes)}"))
     found.append(Measure("set-up", format_duration(attempt.setup_s)))
+    return tuple(found)
+
+
+def weaknesses(info: RunInfo) -> tuple[str, ...]:
+    """What isolation or quota this host could not give to any container, as sentences; empty normally."""
+    found = list(info.warnings)
+    if not info.user_namespace and not found:  # an engine without one says why
+        found.append("no user namespace: a container's root is the host's root")
+    if not info.seccomp:
+        found.append("no seccomp: containers may make any system call")
     return tuple(found)
 
 

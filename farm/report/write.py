@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from farm.errors import FarmError
 from farm.model.run import RunRecord
@@ -23,16 +24,16 @@ def write_all(run_dir: str, record: RunRecord) -> None:
     from farm.report import html, junit, results
 
     _replace(os.path.join(run_dir, "results.json"), results.render(record))
-    _replace(os.path.join(run_dir, "junit.xml"), junit.render(record, run_dir))
+    _replace(os.path.join(run_dir, "junit.xml"), (junit.render(record, run_dir),))
     _replace(os.path.join(run_dir, "index.html"), html.render(record, run_dir))
 
 
-def _replace(path: str, content: bytes) -> None:
+def _replace(path: str, content: Iterable[bytes]) -> None:
     staged = f"{path}.{os.getpid()}.tmp"
     try:
         try:
             with open(staged, "wb") as file:
-                file.write(content)
+                file.writelines(content)
             os.replace(staged, path)
         except BaseException:
             if os.path.lexists(staged):
