@@ -68,8 +68,8 @@ def test_C05_cpu_burner_costs_its_share(run_all):
     for number in range(2):
         attempt, _ = done[f"burner/{number}"]
         assert attempt.outcome is Outcome.PASSED
-        assert attempt.usage.cpu_s == pytest.approx(0.5, abs=0.2)
-        assert attempt.usage.throttled_s > 0.1
+        assert attempt.usage.cpu_s <= 0.25 * attempt.duration_s + 0.15
+        assert attempt.usage.throttled_periods
     assert unharmed(done)
 
 
