@@ -213,7 +213,7 @@ class _Run:
         # The error that is on its way out says more than one of these could.
         with contextlib.suppress(FarmError, OSError):
             write_all(run_dir, record)
-        self._ui.end(record, run_dir)
+            self._ui.end(record, run_dir)
 
     def _info(self, run_id: str, engine: EngineInfo, notes: tuple[str, ...]) -> RunInfo:
         system = os.uname()

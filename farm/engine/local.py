@@ -174,7 +174,7 @@ class LocalEngine:
 
         container.started.add_done_callback(begin)
         try:
-            ended = await container.ended
+            ended = await asyncio.shield(container.ended)  # who gives up waiting must not take it from the client
         finally:
             container.started.remove_done_callback(begin)
             for timer in timers:

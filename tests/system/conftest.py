@@ -44,12 +44,12 @@ class Farm:
 
     def start(self, *arguments: object, home: Path | None = None, **popen: object) -> subprocess.Popen[str]:
         """``farm`` with ``arguments``, its output in pipes; killed at the end of the test if it still runs."""
-        given: dict[str, object] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **popen}
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        given: dict[str, object] = {**pipes, "text": True, **popen}
         process = subprocess.Popen(
             [sys.executable, "-c", _START, *map(str, arguments)],
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(ROOT), "FARM_HOME": str(home or self.home)},
-            stdin=subprocess.DEVNULL,
             **given,  # type: ignore[call-overload]
         )
         self._started.append(process)
