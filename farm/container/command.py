@@ -38,6 +38,8 @@ def spawn(argv: tuple[str, ...], environment: dict[str, str], actions: list[tupl
             continue
         except PermissionError:
             denied = denied or candidate
+        except ValueError as error:
+            raise KernelError("execve", errno.EINVAL, (), f"the command or its environment: {error}") from error
         except OSError as error:
             hint = _unfit(candidate) if error.errno == errno.ENOEXEC else ""
             raise KernelError("execve", error.errno or 0, (candidate,), hint) from error

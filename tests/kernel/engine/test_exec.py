@@ -53,6 +53,29 @@ def test_C14_shell_that_cannot_be_started_is_an_error_that_says_why(run, top, co
     assert log == b""
 
 
+@pytest.mark.parametrize(
+    "fields", [{"argv": ("sh", "-c", "a\0b")}, {"env": (("A", "a\0b"),)}, {"env": (("A=B", "c"),)}, {"argv": ("s\0h",)}]
+)
+def test_C14_what_no_program_can_be_given_is_an_error(run, fields):
+    attempt, _ = run("true", **fields)
+    assert attempt.outcome is Outcome.ERROR
+    assert (attempt.failure.step, attempt.failure.errno) == ("exec", errno.EINVAL)
+    assert "environment" in attempt.failure.hint
+
+
+def test_C14_arguments_longer_than_the_kernel_takes_are_an_error(run):
+    attempt, _ = run("true", env=(("A", "x" * 200_000),))
+    assert attempt.outcome is Outcome.ERROR
+    assert attempt.failure.errno == errno.E2BIG
+
+
+def test_arguments_and_environment_are_bytes_to_the_farm(run):
+    attempt, log = run(
+        'printf %s "$A$1"', argv=("sh", "-c", 'printf %s "$A$1"', "sh", "\udcff"), env=(("A", "\udcfe\n"),)
+    )
+    assert (attempt.outcome, log) == (Outcome.PASSED, b"\xfe\n\xff")
+
+
 @pytest.mark.parametrize(("command", "status"), [("/no/such/command", 127), ("/not-executable", 126)])
 def test_C14_command_that_the_jobs_shell_cannot_start_is_the_jobs_failure(run, top, command, status):
     attempt, log = run(command, top=top)
