@@ -11,10 +11,10 @@ journal.sqlite        PRAGMA user_version = 1, write-ahead log
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
+from farm.model import plain
 from farm.model.job import Attempt, Failure, Job
 from farm.model.limits import Limits, Usage
 from farm.model.outcome import Outcome
@@ -34,7 +34,7 @@ CREATE TABLE finish (duration_s REAL NOT NULL, status TEXT NOT NULL);
 
 def encode(value: RunInfo | Job | Attempt) -> str:
     """One of the model's values as JSON in ASCII, which keeps lone surrogates and NUL that SQLite's text would not."""
-    return json.dumps(dataclasses.asdict(value), separators=(",", ":"))
+    return json.dumps(value, default=plain.fields, separators=(",", ":"))
 
 
 def encode_text(text: str) -> str:

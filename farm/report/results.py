@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
 
+from farm.model import plain
 from farm.model.job import Attempt
 from farm.model.run import JobRecord, RunRecord
 from farm.report import summary, words
@@ -25,7 +25,7 @@ def render(record: RunRecord) -> Iterator[bytes]:
         "status": summary.status_of(record),
         "duration_s": record.duration_s,
         "counts": {outcome.value: number for outcome, number in summary.counts(record.jobs).items()},
-        "run": asdict(record.info),
+        "run": record.info,
         "isolation": {
             "warnings": words.weaknesses(record.info),
             "opted_out": [
@@ -41,11 +41,13 @@ def render(record: RunRecord) -> Iterator[bytes]:
 
 
 def _encoded(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
+    return json.dumps(value, default=plain.fields, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(
+        "utf-8", "replace"
+    )
 
 
 def _job(record: JobRecord) -> dict[str, object]:
-    fields = asdict(record.job)
+    fields = plain.fields(record.job)
     # The script is the shell's last argument: said once, a run of 10,000 jobs is half the size.
     argv = fields.pop("argv")
     fields["shell"] = argv[:-1] if record.job.script and argv[-1:] == (record.job.script,) else argv
@@ -60,10 +62,11 @@ def _job(record: JobRecord) -> dict[str, object]:
 def _attempt(attempt: Attempt) -> dict[str, object]:
     """``exit_code`` and ``signal`` are what ``wait_status`` says; at most one of them is not null."""
     code = None if attempt.wait_status is None else os.waitstatus_to_exitcode(attempt.wait_status)
-    fields = asdict(attempt)
+    fields = plain.fields(attempt)
     del fields["job_id"]
     fields["exit_code"] = code if code is not None and code >= 0 else None
     if attempt.failure is not None:
-        fields["failure"]["errno_name"] = words.errno_name(attempt.failure.errno)
+        named = {"errno_name": words.errno_name(attempt.failure.errno)}
+        fields["failure"] = plain.fields(attempt.failure) | named
     fields["signal"] = -code if code is not None and code < 0 else None
     return fields
