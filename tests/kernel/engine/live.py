@@ -14,7 +14,7 @@ from farm.launcher.client import Client
 from farm.launcher.container import Container, Ended, Message
 from farm.model.distro import Overlay
 
-PATIENCE_S = 30.0
+PATIENCE_S = 30.0 * float(os.environ.get("FARM_TEST_SLOWDOWN") or 1)
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 _counter = itertools.count()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,10 @@ SMALL = Limits(memory_bytes=32 * MIB, disk_bytes=256 * MIB)
 
 @pytest.fixture(autouse=True)
 def _no_device_left():
+    if shutil.which("mkfs.ext4", path="/usr/sbin:/sbin:/usr/bin:/bin") is None:
+        pytest.skip("needs mkfs.ext4")
+    if not Path("/dev/loop-control").exists():
+        pytest.skip("needs loop devices")
     before = attached()
     yield
     assert attached() <= before

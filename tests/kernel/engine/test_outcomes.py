@@ -42,21 +42,21 @@ def test_skipped(run):
     assert attempt.outcome is Outcome.SKIPPED
 
 
-def test_timeout_keeps_the_partial_log(run):
-    attempt, log = run("echo before; sleep 100", timeout_s=0.5)
+def test_timeout_keeps_the_partial_log(run, slowdown):
+    attempt, log = run("echo before; sleep 100", timeout_s=0.5 * slowdown)
     assert attempt.outcome is Outcome.TIMEOUT
     assert log == b"before\n"
 
 
-def test_C08_timeout_of_a_job_that_ignores_sigterm(run):
-    attempt, log = run("trap '' TERM; echo deaf; while :; do sleep 1; done", timeout_s=0.5, grace_s=0.3)
+def test_C08_timeout_of_a_job_that_ignores_sigterm(run, slowdown):
+    attempt, log = run("trap '' TERM; echo deaf; while :; do sleep 1; done", timeout_s=0.5 * slowdown, grace_s=0.3)
     assert attempt.outcome is Outcome.TIMEOUT
-    assert attempt.duration_s < 5
+    assert attempt.duration_s < 5 * slowdown
     assert log == b"deaf\n"
 
 
-def test_C17_timeout_of_a_stopped_job(run):
-    attempt, _ = run("kill -STOP $$; echo woken", timeout_s=0.5, grace_s=0.3)
+def test_C17_timeout_of_a_stopped_job(run, slowdown):
+    attempt, _ = run("kill -STOP $$; echo woken", timeout_s=0.5 * slowdown, grace_s=0.3)
     assert attempt.outcome is Outcome.TIMEOUT
 
 
@@ -78,11 +78,12 @@ def test_C05_fork_bomb_stays_in_its_quota(run):
     assert attempt.usage.pids_refused
 
 
+@pytest.mark.slow_in_vm
 @pytest.mark.timeout(60)
 def test_cpu_quota_halves_two_seconds_of_spinning(run):
     attempt, _ = run("timeout 2 sh -c 'while :; do :; done' || true", limits=Limits(cpus=0.5))
     assert attempt.outcome is Outcome.PASSED
-    assert attempt.usage.cpu_s == pytest.approx(1.0, abs=0.35)
+    assert 0.3 < attempt.usage.cpu_s < 1.3  # about one where nobody else wants the cores
     assert attempt.usage.throttled_periods
 
 
@@ -94,10 +95,10 @@ def test_C14_missing_shell_is_an_error_of_the_farm_that_says_so(run):
     assert "/no/such/shell" in attempt.failure.hint
 
 
-def test_C04_daemons_and_open_pipes_do_not_hold_the_attempt(run):
-    attempt, log = run("(setsid sleep 1000 &) ; (trap '' TERM HUP; sleep 1000) & echo out", timeout_s=20)
+def test_C04_daemons_and_open_pipes_do_not_hold_the_attempt(run, slowdown):
+    attempt, log = run("(setsid sleep 1000 &) ; (trap '' TERM HUP; sleep 1000) & echo out", timeout_s=20 * slowdown)
     assert attempt.outcome is Outcome.PASSED
-    assert attempt.duration_s < 10
+    assert attempt.duration_s < 10 * slowdown
     assert log == b"out\n"
 
 
