@@ -153,10 +153,12 @@ class Init:
             number = self._children.pop(pid, None)
             if number is None:
                 continue
+            self._say("exited", number, status, time.monotonic())
             if number == _MAIN:
+                if not self._hold:
+                    return False  # the end of PID 1 ends everything else
                 alive = False
                 _kill_all()
-            self._say("exited", number, status, time.monotonic())
 
     def _set_oom_score(self, score: int) -> None:
         if self._oom_fd >= 0:
@@ -184,8 +186,6 @@ def _kill_all() -> None:
 
 
 def _drain(fd: int) -> None:
-    try:
-        while os.read(fd, 512):
-            pass
-    except BlockingIOError:
+    """Empty a pipe that has something in it. A read that would block raises, and an exception touches many pages."""
+    while len(os.read(fd, 512)) == 512:
         pass

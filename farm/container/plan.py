@@ -11,7 +11,8 @@ The zygote lives in a tiny root file system of its own, which every container st
 Two facts shape the order. An overlay merges directories but lets a directory of its upper layer hide anything else below
 it, so making /proc, /sys, /dev and /etc in the upper layer first means that whatever an image has under these names,
 symbolic links included, can never be followed by a mount (CVE-2019-19921, CVE-2023-27561). And all of this happens as
-real root before the user namespace is entered, so no mount here can be undone from inside.
+real root before the user namespace is entered, so no mount here can be undone from inside; what is created meanwhile
+belongs to the container's root all the same (setfsuid(2)).
 """
 
 from __future__ import annotations
@@ -104,10 +105,9 @@ class BindCgroups:
 
 @dataclass(frozen=True, slots=True)
 class MakeDirectory:
-    """A directory that the container's root owns."""
+    """A directory of the container's."""
 
     path: str
-    owner: int
     mode: int = 0o755
 
     @property
@@ -117,11 +117,11 @@ class MakeDirectory:
 
 @dataclass(frozen=True, slots=True)
 class WriteFile:
-    """A small file that the container's root owns, or an existing kernel file where ``owner`` is -1."""
+    """A small file of the container's, or one that is there: the kernel's."""
 
     path: str
     text: str
-    owner: int
+    new: bool = True
     mode: int = 0o644
 
     @property
@@ -134,7 +134,6 @@ class MakeDevices:
     """The device nodes and links of a minimal /dev at ``target``."""
 
     target: str
-    owner: int
     step: str = "populate /dev"
 
 
@@ -212,8 +211,8 @@ def plan(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
     owner = host.id_base
     return (
         *_scratch(spec, owner),
-        *_layers(spec, owner),
-        *_identity(spec, owner),
+        *_layers(spec),
+        *_identity(spec),
         *_overlays(spec),
         *_proc(host),
         *_dev(owner),
@@ -234,14 +233,14 @@ def _scratch(spec: ContainerSpec, owner: int) -> tuple[Operation, ...]:
     return (Mount("tmpfs", SCRATCH, MS_NODEV, data, "farm"),)
 
 
-def _layers(spec: ContainerSpec, owner: int) -> tuple[Operation, ...]:
-    made = [MakeDirectory(ROOT, owner)]
+def _layers(spec: ContainerSpec) -> tuple[Operation, ...]:
+    made = [MakeDirectory(ROOT)]
     for number in range(len(spec.overlays)):
-        made += [MakeDirectory(_upper(number), owner), MakeDirectory(_work(number), 0, 0o700)]
-    return (*made, *(MakeDirectory(f"{_upper(0)}/{name}", owner) for name in ("proc", "sys", "dev", "etc")))
+        made += [MakeDirectory(_upper(number)), MakeDirectory(_work(number), 0o700)]
+    return (*made, *(MakeDirectory(f"{_upper(0)}/{name}") for name in ("proc", "sys", "dev", "etc")))
 
 
-def _identity(spec: ContainerSpec, owner: int) -> tuple[Operation, ...]:
+def _identity(spec: ContainerSpec) -> tuple[Operation, ...]:
     """/etc/hosts, /etc/hostname and /etc/resolv.conf as plain files, so that tests may edit or replace them."""
     etc = f"{_upper(0)}/etc"
     hosts = (
@@ -253,9 +252,9 @@ def _identity(spec: ContainerSpec, owner: int) -> tuple[Operation, ...]:
         f"127.0.1.1\t{spec.hostname}\n"
     )
     return (
-        WriteFile(f"{etc}/hosts", hosts, owner),
-        WriteFile(f"{etc}/hostname", f"{spec.hostname}\n", owner),
-        WriteFile(f"{etc}/resolv.conf", spec.resolv_conf, owner),
+        WriteFile(f"{etc}/hosts", hosts),
+        WriteFile(f"{etc}/hostname", f"{spec.hostname}\n"),
+        WriteFile(f"{etc}/resolv.conf", spec.resolv_conf),
     )
 
 
@@ -285,8 +284,8 @@ def _proc(host: Host) -> tuple[Operation, ...]:
     return (
         Mount("proc", f"{ROOT}/proc", _NO_EXEC, "", "proc"),
         RaiseLoopback(),
-        WriteFile(f"{net}/ip_unprivileged_port_start", "0", -1),
-        WriteFile(f"{net}/ping_group_range", f"{host.id_base} {last_id}", -1),
+        WriteFile(f"{net}/ip_unprivileged_port_start", "0", new=False),
+        WriteFile(f"{net}/ping_group_range", f"{host.id_base} {last_id}", new=False),
     )
 
 
@@ -295,7 +294,7 @@ def _dev(owner: int) -> tuple[Operation, ...]:
     ids = f"uid={owner},gid={owner}"
     return (
         Mount("tmpfs", dev, MS_NOSUID | MS_NOEXEC, f"mode=755,size=64k,{ids}", "dev"),
-        MakeDevices(dev, owner),
+        MakeDevices(dev),
         Mount(
             "devpts",
             f"{dev}/pts",

@@ -29,10 +29,12 @@ def lower(operations: tuple[plan.Operation, ...], host: Host, group: Group) -> P
     lowered: list[Call] = [("enter cgroup", "write", (path, "0")) for path in group.task_files()]
     # The namespace comes after the group, or its root would be the zygote's.
     lowered.append(("enter cgroup", "unshare", (process.CLONE_NEWCGROUP,)))
+    lowered.append(("enter cgroup", "create_as", (host.id_base,)))
     for operation in operations:
         step = operation.step
         if isinstance(operation, plan.DropPrivileges):
             lowered.append(("open log to the container", "own_output", (host.id_base,)))
+            lowered.append((step, "create_as", (0,)))
         lowered.extend((step, call, arguments) for call, arguments in _lowered(operation, host, group))
     return tuple(lowered)
 
@@ -51,12 +53,12 @@ def _lowered(operation: plan.Operation, host: Host, group: Group) -> tuple[_Bare
             return (bind, ("make_read_only", (os.fsencode(target), 0))) if read_only else (bind,)
         case plan.BindCgroups(target):
             return _cgroups(target, group)
-        case plan.MakeDirectory(path, owner, mode):
-            return _directory(path, owner, mode)
-        case plan.WriteFile(path, text, owner, mode):
-            return (("create", (path, text, owner, mode)),) if owner >= 0 else (("write", (path, text)),)
-        case plan.MakeDevices(target, owner):
-            return _devices(target, owner)
+        case plan.MakeDirectory(path, mode):
+            return (("make_directory", (path, mode)),)
+        case plan.WriteFile(path, text, new, mode):
+            return (("create", (path, text, mode)) if new else ("write", (path, text)),)
+        case plan.MakeDevices(target):
+            return _devices(target)
         case plan.RaiseLoopback():
             return (("raise_loopback", ()),)
         case plan.SetHostname(name):
@@ -73,11 +75,6 @@ def _mount(source: str, target: str, fstype: str, flags: int, data: str = "") ->
     return "mount", (os.fsencode(source), os.fsencode(target), fstype, flags, os.fsencode(data))
 
 
-def _directory(path: str, owner: int, mode: int) -> tuple[_Bare, ...]:
-    made: _Bare = ("make_directory", (path, mode))
-    return (made, ("change_owner", (path, owner, owner))) if owner else (made,)
-
-
 def _cgroups(target: str, group: Group) -> tuple[_Bare, ...]:
     made: list[_Bare] = []
     for source, name in group.view_sources():
@@ -89,15 +86,15 @@ def _cgroups(target: str, group: Group) -> tuple[_Bare, ...]:
     return (*made, ("make_read_only", (os.fsencode(target), 1)))
 
 
-def _devices(target: str, owner: int) -> tuple[_Bare, ...]:
-    made: list[_Bare] = []
-    for name, major, minor in plan.DEVICES:
-        made.append(("make_node", (f"{target}/{name}", 0o20666, os.makedev(major, minor))))
-        if owner:
-            made.append(("change_owner", (f"{target}/{name}", owner, owner)))
-    made += [("link", (source, f"{target}/{name}")) for name, source in plan.LINKS]
-    made += [("make_directory", (f"{target}/{name}", 0o755)) for name in ("pts", "shm", "mqueue")]
-    return tuple(made)
+def _devices(target: str) -> tuple[_Bare, ...]:
+    return (
+        *(
+            ("make_node", (f"{target}/{name}", 0o20666, os.makedev(major, minor)))
+            for name, major, minor in plan.DEVICES
+        ),
+        *(("link", (source, f"{target}/{name}")) for name, source in plan.LINKS),
+        *(("make_directory", (f"{target}/{name}", 0o755)) for name in ("pts", "shm", "mqueue")),
+    )
 
 
 def _privileges(kept: int, no_new_privs: bool, filter_id: int, *, user_namespace: bool) -> tuple[_Bare, ...]:

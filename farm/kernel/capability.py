@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import errno
 
-from farm.errors import KernelError
 from farm.kernel import process
 from farm.kernel.libc import failed, function
 
@@ -46,6 +44,16 @@ class _Data(ctypes.Structure):
     )
 
 
+def _count() -> int:
+    """How many capabilities this kernel has, which may be more than have names here."""
+    try:
+        with open("/proc/sys/kernel/cap_last_cap", "rb") as file:
+            return int(file.read()) + 1
+    except FileNotFoundError:
+        return len(NAMES)
+
+
+_COUNT = _count()
 _capset = function("capset", ctypes.POINTER(_Header), ctypes.POINTER(_Data))
 _capget = function("capget", ctypes.POINTER(_Header), ctypes.POINTER(_Data))
 
@@ -79,15 +87,9 @@ def keep_only(bits: int) -> None:
 
     Needs CAP_SETPCAP in the current user namespace, so it comes before nothing else that does.
     """
-    for number in range(64):
-        if bits >> number & 1:
-            continue
-        try:
+    for number in range(_COUNT):
+        if not bits >> number & 1:
             process.prctl(process.PR_CAPBSET_DROP, number)
-        except KernelError as error:
-            if error.errno == errno.EINVAL:  # past the kernel's last capability
-                break
-            raise
     process.prctl(process.PR_CAP_AMBIENT, process.PR_CAP_AMBIENT_CLEAR_ALL)
     header, data = _Header(_VERSION_3, 0), (_Data * 2)()
     for half in range(2):

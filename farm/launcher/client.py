@@ -27,7 +27,7 @@ _MESSAGE_BYTES = 1 << 16
 _FAREWELL_S = 10.0
 _SWEEP_S = 0.02  # a group's last exit may lag behind its last process by as much
 _SWEEPS = 25
-_NO_ENVIRONMENT: dict[str, str] = {}
+_ENVIRONMENT = {"LD_BIND_NOW": "1"}  # what the linker looks up late it would look up, and write down, in every child
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class Client:
             [sys.executable, "-I", "-S", "-c", code],
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
-            env=_NO_ENVIRONMENT,
+            env=_ENVIRONMENT,
             cwd="/",
             start_new_session=True,  # Ctrl-C in the terminal is the orchestrator's to act on
         )

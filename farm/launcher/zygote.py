@@ -15,6 +15,7 @@ import gc
 import marshal
 import os
 
+from farm.container import setup
 from farm.errors import KernelError
 from farm.kernel import process, signals, sockets
 from farm.launcher import birth, ground, wire
@@ -55,6 +56,7 @@ class Zygote:
     def _configure(self, directories: tuple[str, ...], id_map: tuple[int, int] | None, binds: tuple[str, ...]) -> None:
         try:
             self._userns_fd, reason = ground.prepare(directories, id_map, binds)
+            setup.rehearse()
         except OSError as error:
             self._say(wire.UNREADY, *wire.told(error))
             return

@@ -74,7 +74,7 @@ def test_order_that_the_isolation_rests_on(spec, host):
     assert isinstance(operations[0], MountDisk if spec.on_disk else Mount)
     # What would be followed if it came from an image is made in the upper layer before there is an image.
     for name in ("proc", "sys", "dev", "etc"):
-        made = operations.index(MakeDirectory(f"{plan.SCRATCH}/upper/{name}", host.id_base))
+        made = operations.index(MakeDirectory(f"{plan.SCRATCH}/upper/{name}"))
         assert made < overlays[0]
     # Everything is mounted and hidden before the old root goes, and privileges go last of all.
     for number, each in enumerate(operations):
@@ -87,7 +87,7 @@ def test_order_that_the_isolation_rests_on(spec, host):
     (loopback,) = places(operations, RaiseLoopback)
     binds = places(operations, Bind)
     assert all(loopback < number for number in binds)
-    kernel_files = [number for number, each in enumerate(operations) if isinstance(each, WriteFile) and each.owner < 0]
+    kernel_files = [number for number, each in enumerate(operations) if isinstance(each, WriteFile) and not each.new]
     assert all(number < bind for number in kernel_files for bind in binds)
 
 
