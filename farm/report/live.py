@@ -56,12 +56,12 @@ class LiveUi(PlainUi):
         self._running[job.id] = self._clock()
         self._draw()
 
-    def finished(self, job: Job, outcome: Outcome, attempt: Attempt | None) -> None:
+    def finished(self, job: Job, outcome: Outcome, reason: str, attempt: Attempt | None) -> None:
         self._running.pop(job.id, None)
         self._done += 1
         if outcome.bad:
             self._bad += 1
-            self._print(ended_line(self._done, self._total, job, outcome, attempt, colour=self._colour()))
+            self._print(ended_line(self._done, self._total, job, outcome, reason, attempt, colour=self._colour()))
         self._draw()
 
     def note(self, text: str) -> None:
