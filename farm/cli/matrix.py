@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -114,12 +115,12 @@ def _counted(number: int, thing: str) -> str:
 
 
 def _ui(kind: str) -> Ui:
-    """``auto`` is a live screen on a terminal and plain lines elsewhere."""
+    """``auto`` is a live screen on a terminal that can draw one and plain lines elsewhere."""
     from farm.report.terminal import PlainUi, QuietUi
 
     if kind == "quiet":
         return QuietUi(sys.stdout)
-    if kind == "live" or (kind == "auto" and sys.stdout.isatty()):
+    if kind == "live" or (kind == "auto" and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"):
         # rich takes a tenth of a second that a cron job need not wait for.
         from farm.report.live import LiveUi
 

@@ -94,6 +94,8 @@ class PlainUi(QuietUi):
 
     def finished(self, job: Job, outcome: Outcome, reason: str, attempt: Attempt | None) -> None:
         self._done += 1
+        if outcome is Outcome.CANCELLED and attempt is None:
+            return  # an interrupted run has hundreds of them, and its last words count them
         self._write(ended_line(self._done, self._total, job, outcome, reason, attempt, colour=self._colour()))
 
     def note(self, text: str) -> None:
