@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
@@ -22,6 +23,7 @@ class Supply:
     def __init__(self, store: Store, id_map: IdMap) -> None:
         self._store = store
         self._id_map = id_map
+        self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(_UNPACKERS, "image")
         self._held = contextlib.ExitStack()
 
@@ -31,6 +33,8 @@ class Supply:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # The threads give up soon, and this process ends only when they have: nothing they made is left.
+        self._stop.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._held.close()
 
@@ -47,4 +51,5 @@ class Supply:
 
     async def _in_thread(self, distro: Distro) -> Image:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, resolve, distro.source, self._store, self._id_map)
+        stopped = self._stop.is_set
+        return await loop.run_in_executor(self._pool, resolve, distro.source, self._store, self._id_map, stopped)

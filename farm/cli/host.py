@@ -22,7 +22,10 @@ _COLUMNS = 60
 @options.table_format
 @click.option("--json", "as_json", is_flag=True, help="For programs: a list of checks.")
 def doctor(style: str, as_json: bool) -> int:
-    """Check this host, and say what is missing; exit code 1 where no container could run."""
+    """Check what this host can do.
+
+    Says what is missing and what to do about it. The exit code is 1 where no container could run.
+    """
     from tabulate import tabulate
 
     # Only this command needs the probes, and pyroute2 among them takes a third of a second.
@@ -48,7 +51,7 @@ def _checks(home: str) -> list[Check]:
     store = os.path.join(home, "store")
     # Before pyroute2, which may start threads: the kernel's checks are made in copies of this one.
     ids = id_map(_text("/etc/subuid"), _text("/etc/subgid"))
-    return [*probe.checks(store, ids), *_control_groups(), _network(), _libseccomp(), _mkfs(), _space(home)]
+    return [*probe.checks(store, ids), *_control_groups(), _network(), _libseccomp(), _space(home)]
 
 
 def _control_groups() -> list[Check]:
@@ -85,14 +88,6 @@ def _libseccomp() -> Check:
     except (ImportError, OSError, RuntimeError) as error:
         return check("libseccomp", str(error), "", "install libseccomp2 (Debian), libseccomp (others)")
     return check("libseccomp", "", "compiles the filters", "")
-
-
-def _mkfs() -> Check:
-    from farm.kernel.probe import Status, check
-
-    path = shutil.which("mkfs.ext4") or ""
-    remedy = "install e2fsprogs; until then jobs with resources.disk end as error"
-    return check("mkfs.ext4", "" if path else "not found", path, remedy, Status.WARN)
 
 
 def _space(home: str) -> Check:

@@ -65,7 +65,11 @@ def remove_images(digests: tuple[str, ...]) -> None:
 
 @click.command()
 def gc() -> None:
-    """Remove what dead runs and broken imports left: staging, control groups, network namespaces, links."""
+    """Remove what dead runs left.
+
+    Their control groups with any process in them, network namespaces, links, and images that were never finished. What a
+    live run uses stays.
+    """
     from farm.app.host import require_root
     from farm.app.leftovers import collect
     from farm.image.store import Store

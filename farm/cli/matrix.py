@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,13 @@ def run(
     overcommit_memory: float | None,
     kind: str,
 ) -> int:
-    """Run the jobs of MATRIX and write a report."""
+    """Run the jobs of MATRIX and write a report.
+
+    Ctrl-C waits for what runs and starts nothing more, a second one ends everything; the report is written in both cases.
+
+    Exit codes: 0 good, 1 a job was bad, 2 interrupted, 3 a bug in the farm, 4 usage or matrix error, 5 nothing selected, 6
+    only the farm's own errors.
+    """
     from farm.app import run as app
 
     asked = app.RunOptions(
@@ -85,7 +92,7 @@ def list_jobs(matrix: str, keyword: str | None, distros: tuple[str, ...], tags: 
         for job in jobs
     ]
     click.echo(tabulate(rows, ("job", "cpus", "memory", "timeout"), tablefmt=style, disable_numparse=True))
-    click.echo(f"{len(jobs)} jobs")
+    click.echo(_counted(len(jobs), "job"))
     return 0 if jobs else 5
 
 
@@ -99,16 +106,21 @@ def validate(matrix: str) -> None:
 
     loaded = load(matrix, options.catalogue())
     check_digests(loaded.distros)
-    click.echo(f"{matrix}: {len(expand(loaded))} jobs on {len(loaded.distros)} distros, no errors")
+    jobs, distros = _counted(len(expand(loaded)), "job"), _counted(len(loaded.distros), "distro")
+    click.echo(f"{matrix}: {jobs} on {distros}, no errors")
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _ui(kind: str) -> Ui:
-    """``auto`` is a live screen on a terminal and plain lines elsewhere."""
+    """``auto`` is a live screen on a terminal that can draw one and plain lines elsewhere."""
     from farm.report.terminal import PlainUi, QuietUi
 
     if kind == "quiet":
         return QuietUi(sys.stdout)
-    if kind == "live" or (kind == "auto" and sys.stdout.isatty()):
+    if kind == "live" or (kind == "auto" and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"):
         # rich takes a tenth of a second that a cron job need not wait for.
         from farm.report.live import LiveUi
 

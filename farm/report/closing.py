@@ -8,13 +8,14 @@ import os
 
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunRecord
-from farm.report import summary
+from farm.report import summary, words
 from farm.report.logs import tail
 from farm.report.text import line
 from farm.units import format_duration
 
 _LOG_LINES = 10
 _LONG_FAILURES = 20  # failures shown with their logs; a hundred of those help nobody, the page has them all
+_NAMES = 5
 _RED, _GREEN, _YELLOW = 31, 32, 33
 
 
@@ -24,10 +25,11 @@ def closing(record: RunRecord, run_dir: str, *, colour: bool = False, only_bad: 
     if only_bad and status is summary.Status.GOOD:
         return ""
     bad = summary.failures(record.jobs)
+    groups = summary.alike(bad)
     parts = [] if only_bad else [_table(record)]
-    parts += [_failure(each, run_dir, colour=colour) for each in bad[:_LONG_FAILURES]]
-    parts.append("\n".join(_headline(each, colour=colour) for each in bad[_LONG_FAILURES:]))
-    parts += [f"{line(kind)}: {line(text)}" for kind, text in record.notes]
+    parts += [_failure(each, run_dir, colour=colour) for each in groups[:_LONG_FAILURES]]
+    parts.append("\n".join(_headline(each, colour=colour) for each in groups[_LONG_FAILURES:]))
+    parts.append("\n".join(_remarks(record)))
     parts.append(_verdict(record, status, len(bad), run_dir, colour=colour))
     return "\n\n".join(part for part in parts if part)
 
@@ -61,24 +63,44 @@ def _table(record: RunRecord) -> str:
     return tabulate.tabulate(rows, headers, tablefmt="simple", colalign=aligned, disable_numparse=True)
 
 
-def _headline(record: JobRecord, *, colour: bool) -> str:
-    outcome = record.outcome or Outcome.ERROR
-    reason = f": {line(record.reason)}" if record.reason else ""
-    return f"{painted(outcome.value, outcome, colour=colour)} {line(record.job.id)}{reason}"
+def _headline(group: tuple[JobRecord, ...], *, colour: bool) -> str:
+    first = group[0]
+    outcome = first.outcome or Outcome.ERROR
+    told = words.told(first.reason, first.attempts[-1] if first.attempts else None)
+    names = line(first.job.id) if len(group) == 1 else words.count(len(group), "job", "jobs")
+    return f"{painted(outcome.value, outcome, colour=colour)} {names}{': ' if told else ''}{line(told)}"
 
 
-def _failure(record: JobRecord, run_dir: str, *, colour: bool) -> str:
-    lines = [_headline(record, colour=colour)]
-    if record.attempts and record.attempts[-1].log_path:
-        path = record.attempts[-1].log_path
+def _failure(group: tuple[JobRecord, ...], run_dir: str, *, colour: bool) -> str:
+    lines = [_headline(group, colour=colour)]
+    if len(group) > 1:
+        return "\n".join([*lines, f"    {_names(group)}"])
+    attempts = group[0].attempts
+    if attempts and attempts[-1].log_path and attempts[-1].log_bytes:
+        path = attempts[-1].log_path
         log = tail(run_dir, path, _LOG_LINES).text
         lines += [f"    {each}" for each in log.split("\n") if each]
         lines.append(f"  log: {line(os.path.join(run_dir, path))}")
     return "\n".join(lines)
 
 
+def _remarks(record: RunRecord) -> list[str]:
+    """What the reader of a good verdict has to know too: isolation that was missing or given up, and the run's notes."""
+    found = [f"warning: {line(text)}" for text in words.weaknesses(record.info)]
+    found += [
+        f"isolation opted out by {words.count(len(jobs), 'job', 'jobs')}, {line(asked)}: {_names(jobs)}"
+        for asked, jobs in summary.weakened(record.jobs)
+    ]
+    return found + [f"{line(kind)}: {line(text)}" for kind, text in record.notes]
+
+
+def _names(records: tuple[JobRecord, ...]) -> str:
+    more = f" and {len(records) - _NAMES} more" if len(records) > _NAMES else ""
+    return ", ".join(line(each.job.id) for each in records[:_NAMES]) + more
+
+
 def _verdict(record: RunRecord, status: summary.Status, bad: int, run_dir: str, *, colour: bool) -> str:
-    total = f"{len(record.jobs)} {'job' if len(record.jobs) == 1 else 'jobs'}"
+    total = words.count(len(record.jobs), "job", "jobs")
     took = f" in {format_duration(record.duration_s)}" if record.duration_s is not None else ""
     said = f"{bad} of {total} bad" if bad else f"{total} good" if status is summary.Status.GOOD else total
     how = "" if status in (summary.Status.GOOD, summary.Status.BAD) else f", {_HOW[status]}"
@@ -91,4 +113,5 @@ _HOW = {
     summary.Status.EMPTY: "nothing ran",
     summary.Status.INFRASTRUCTURE: "only the farm's own errors",
     summary.Status.DEADLINE: "the run's deadline passed",
+    summary.Status.ABORTED: "the run broke before its end",
 }

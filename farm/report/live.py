@@ -26,6 +26,7 @@ _PERIOD_S = 1 / 8
 _TICK_S = 0.25
 _SHOWN = 3
 _BAR_CELLS = 20
+_HEAD_CELLS = 45  # of what is said after the bar, which matters more
 
 
 class LiveUi(PlainUi):
@@ -42,26 +43,28 @@ class LiveUi(PlainUi):
         self._bad = 0
         self._begun_at = 0.0
         self._drawn_at = float("-inf")
+        self._drawn_width = 0
+        self._drawn_cells: list[int] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, total: int, info: RunInfo) -> None:
         super().begin(total, info)
         self._begun_at = self._clock()
-        # A run that raises never says end(), and a terminal must get its cursor back.
+        # A run that raises never says end(), and a prompt should have a line of its own.
         atexit.register(self._stop)
-        self._try(self._live.start)
+        self._try(self._start)
         self._tick()
 
     def started(self, job: Job) -> None:
         self._running[job.id] = self._clock()
         self._draw()
 
-    def finished(self, job: Job, outcome: Outcome, attempt: Attempt | None) -> None:
+    def finished(self, job: Job, outcome: Outcome, reason: str, attempt: Attempt | None) -> None:
         self._running.pop(job.id, None)
         self._done += 1
         if outcome.bad:
             self._bad += 1
-            self._print(ended_line(self._done, self._total, job, outcome, attempt, colour=self._colour()))
+            self._print(ended_line(self._done, self._total, job, outcome, reason, attempt, colour=self._colour()))
         self._draw()
 
     def note(self, text: str) -> None:
@@ -71,6 +74,11 @@ class LiveUi(PlainUi):
         self._stop()
         atexit.unregister(self._stop)
         super().end(record, run_dir)
+
+    def _start(self) -> None:
+        self._live.start()
+        # rich hides the cursor; then SIGKILL or SIGQUIT would leave a terminal without one.
+        self._console.show_cursor(True)
 
     def _tick(self) -> None:
         """Keeps the clock on the screen going while no job ends."""
@@ -91,13 +99,23 @@ class LiveUi(PlainUi):
         now = self._clock()
         if now - self._drawn_at >= _PERIOD_S:
             self._drawn_at = now
-            self._try(lambda: self._live.update(self._screen(now), refresh=True))
+            self._try(lambda: self._redraw(self._screen(now)))
 
-    def _screen(self, now: float) -> Group:
-        full = _BAR_CELLS * self._done // self._total if self._total else 0
+    def _redraw(self, lines: list[Text]) -> None:
+        """Draw over what was drawn before, also where a narrower terminal has wrapped it by now."""
+        width = self._console.width
+        if width < self._drawn_width:
+            extra = sum(max(0, (min(each, self._drawn_width) - 1) // width) for each in self._drawn_cells)
+            self._stream.write(f"\x1b[{extra}A\x1b[J" if extra else "")
+        self._live.update(Group(*lines), refresh=True)
+        self._drawn_width, self._drawn_cells = width, [each.cell_len for each in lines]
+
+    def _screen(self, now: float) -> list[Text]:
+        cells = max(0, min(_BAR_CELLS, self._console.width - _HEAD_CELLS))
+        full = cells * self._done // self._total if self._total else 0
         head = Text(no_wrap=True, overflow="ellipsis")
-        head.append("━" * full, "green" if not self._bad else "red").append("━" * (_BAR_CELLS - full), "bright_black")
-        head.append(f" {self._done}/{self._total}", "bold")
+        head.append("━" * full, "green" if not self._bad else "red").append("━" * (cells - full), "bright_black")
+        head.append(f"{' ' if cells else ''}{self._done}/{self._total}", "bold")
         if self._bad:
             head.append(f"  {self._bad} bad", "bold red")
         head.append(f"  {len(self._running)} running  {_clock_text(now - self._begun_at)}")
@@ -105,7 +123,7 @@ class LiveUi(PlainUi):
         for name, since in list(self._running.items())[:_SHOWN]:  # in order of starting: the longest first
             each = Text(f"  {_clock_text(now - since)} ", "bright_black", no_wrap=True, overflow="ellipsis")
             lines.append(each.append(line(name), "default"))
-        return Group(*lines)
+        return lines
 
     def _print(self, text: str) -> None:
         shown = Text.from_ansi(text)

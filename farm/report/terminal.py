@@ -12,6 +12,7 @@ from typing import Protocol, TextIO
 from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
 from farm.model.run import RunInfo, RunRecord
+from farm.report import words
 from farm.report.closing import closing, painted
 from farm.report.text import line
 from farm.units import format_duration
@@ -28,8 +29,8 @@ class Ui(Protocol):
         """An attempt at ``job`` starts."""
         ...
 
-    def finished(self, job: Job, outcome: Outcome, attempt: Attempt | None) -> None:
-        """``job`` ended; ``attempt`` is its last, None where there was none."""
+    def finished(self, job: Job, outcome: Outcome, reason: str, attempt: Attempt | None) -> None:
+        """``job`` ended, for ``reason`` where it did not pass; ``attempt`` is its last, None where there was none."""
         ...
 
     def note(self, text: str) -> None:
@@ -53,7 +54,7 @@ class QuietUi:
     def started(self, job: Job) -> None:
         pass
 
-    def finished(self, job: Job, outcome: Outcome, attempt: Attempt | None) -> None:
+    def finished(self, job: Job, outcome: Outcome, reason: str, attempt: Attempt | None) -> None:
         pass
 
     def note(self, text: str) -> None:
@@ -86,14 +87,16 @@ class PlainUi(QuietUi):
 
     def begin(self, total: int, info: RunInfo) -> None:
         self._total = total
-        cpus = "1 cpu" if info.cpus == 1 else f"{info.cpus} cpus"
-        self._write(f"{line(info.name)}: {total} jobs on {line(info.host_name or info.hostname)}, {cpus}")
-        for warning in info.warnings:
+        jobs, cpus = words.count(total, "job", "jobs"), words.count(info.cpus, "cpu", "cpus")
+        self._write(f"{line(info.name)}: {jobs} on {line(info.host_name or info.hostname)}, {cpus}")
+        for warning in words.weaknesses(info):
             self.note(f"warning: {warning}")
 
-    def finished(self, job: Job, outcome: Outcome, attempt: Attempt | None) -> None:
+    def finished(self, job: Job, outcome: Outcome, reason: str, attempt: Attempt | None) -> None:
         self._done += 1
-        self._write(ended_line(self._done, self._total, job, outcome, attempt, colour=self._colour()))
+        if outcome is Outcome.CANCELLED and attempt is None:
+            return  # an interrupted run has hundreds of them, and its last words count them
+        self._write(ended_line(self._done, self._total, job, outcome, reason, attempt, colour=self._colour()))
 
     def note(self, text: str) -> None:
         self._write(line(text))
@@ -102,12 +105,14 @@ class PlainUi(QuietUi):
         self._write("\n" + closing(record, run_dir, colour=self._colour()))
 
 
-def ended_line(done: int, total: int, job: Job, outcome: Outcome, attempt: Attempt | None, *, colour: bool) -> str:
+def ended_line(
+    done: int, total: int, job: Job, outcome: Outcome, reason: str, attempt: Attempt | None, *, colour: bool
+) -> str:
     """``[ 3/20] failed    8.1 s  unit/alpine-3.19: exit status 1``."""
     took = format_duration(attempt.duration_s) if attempt else ""
-    reason = f": {line(attempt.reason)}" if attempt and attempt.reason and outcome is not Outcome.PASSED else ""
+    told = "" if outcome is Outcome.PASSED else line(words.told(reason, attempt))
     word = painted(f"{outcome.value:9}", outcome, colour=colour)
-    return f"[{done:{len(str(total))}}/{total}] {word} {took:>7}  {line(job.id)}{reason}"
+    return f"[{done:{len(str(total))}}/{total}] {word} {took:>7}  {line(job.id)}{': ' if told else ''}{told}"
 
 
 def silence(stream: TextIO) -> None:

@@ -87,8 +87,8 @@ def measures(job: Job, attempt: Attempt) -> tuple[Measure, ...]:
     if usage.throttled_s:
         found.append(Measure("throttled", format_duration(usage.throttled_s)))
     if usage.oom_kills:
-        found.append(Measure("killed for memory", _count(usage.oom_kills, "process", "processes"), hit=True))
-    refused = f", {_count(usage.pids_refused, 'fork', 'forks')} refused" if usage.pids_refused else ""
+        found.append(Measure("killed for memory", count(usage.oom_kills, "process", "processes"), hit=True))
+    refused = f", {count(usage.pids_refused, 'fork', 'forks')} refused" if usage.pids_refused else ""
     found.append(Measure("processes", f"at most {limits.pids}{refused}", hit=bool(refused)))
     if limits.disk_bytes is not None:
         found.append(Measure("disk", f"at most {format_bytes(limits.disk_bytes)}"))
@@ -114,9 +114,10 @@ def opted_out(job: Job) -> str:
     return ", ".join(parts)
 
 
+def count(number: int, one: str, many: str) -> str:
+    """``1 job``, ``3 jobs``."""
+    return f"{number} {one if number == 1 else many}"
+
+
 def _share(used: float, limit: float) -> float:
     return min(1.0, used / limit) if limit > 0 else 0.0
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"

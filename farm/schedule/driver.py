@@ -44,7 +44,7 @@ class Ui(Protocol):
 
     def started(self, job: Job, /) -> None: ...
 
-    def finished(self, job: Job, outcome: Outcome, attempt: Attempt | None, /) -> None: ...
+    def finished(self, job: Job, outcome: Outcome, reason: str, attempt: Attempt | None, /) -> None: ...
 
 
 class Driver:
@@ -148,4 +148,4 @@ class Driver:
             self.outcomes[each.job_id] = each.outcome
         self._journal.commit()
         for each in finished:
-            self._ui.finished(self._jobs[each.job_id], each.outcome, self._attempts.pop(each.job_id, None))
+            self._ui.finished(self._jobs[each.job_id], each.outcome, each.reason, self._attempts.pop(each.job_id, None))

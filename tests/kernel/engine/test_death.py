@@ -69,3 +69,79 @@ def test_C01_sigkill_takes_every_container_along(unpacked, tmp_path, victim, slo
         finally:
             orchestrator.kill()
     detect.sweep_dead()
+
+
+BUSY = textwrap.dedent(
+    """
+    import asyncio, sys
+    from farm.engine.local import LocalEngine
+    from farm.kernel.userns import IdMap
+    from farm.model.distro import Facts, Image, Overlay
+    from farm.model.job import Job
+    from farm.model.limits import Limits
+    from farm.model.ports import Work
+
+    async def worker(engine, image, number):
+        for attempt in range(1, 10000):
+            disk = 16 << 20 if number % 2 else None
+            script = "echo x >/x; sleep 0 & true"
+            limits = Limits(disk_bytes=disk)
+            job = Job(f"busy/{number}", "busy", "alpine", (), ("sh", "-c", script), script, limits=limits)
+            done = await engine.run(Work(job, image, attempt))
+            print(done.outcome, flush=True)
+
+    async def main(rootfs, folder):
+        engine = LocalEngine("busy", folder, (rootfs,), IdMap(0x70000000))
+        await engine.start()
+        image = Image("0" * 64, rootfs, (Overlay("/", (rootfs,)),), Facts())
+        await asyncio.gather(*(worker(engine, image, number) for number in range(8)))
+
+    asyncio.run(main(sys.argv[1], sys.argv[2]))
+    """
+)
+
+
+def loop_devices(folder: Path) -> list[str]:
+    found = []
+    for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
+        try:
+            found += [backing.parts[3]] if str(folder) in backing.read_text() else []
+        except OSError:
+            continue  # freed meanwhile
+    return found
+
+
+def alive() -> list[str]:
+    """Descendants that have not ended; this process inherits those whose parents were killed."""
+    found = []
+    for each in psutil.Process().children(recursive=True):
+        try:
+            found += [each.name()] if each.status() != psutil.STATUS_ZOMBIE else []
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("victim", ["orchestrator", "zygote and orchestrator"])
+@pytest.mark.parametrize("ended", [0, 1, 7, 30])
+def test_C01_sigkill_in_the_middle_of_eight_attempts_at_any_step(unpacked, tmp_path, victim, ended, slowdown):
+    """Killed as an attempt ends, while seven others are at steps of their own."""
+    with subprocess.Popen(
+        [sys.executable, "-c", BUSY, unpacked("alpine-3.20"), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as orchestrator:
+        try:
+            assert orchestrator.stdout is not None
+            for _ in range(ended):
+                assert orchestrator.stdout.readline() == b"passed\n"
+            assert wait_until(lambda: len(psutil.Process(orchestrator.pid).children()) > 0, 30 * slowdown)
+            if victim != "orchestrator":
+                psutil.Process(orchestrator.pid).children()[0].kill()
+        finally:
+            orchestrator.kill()
+    assert wait_until(lambda: not alive(), 5 * slowdown)
+    assert wait_until(lambda: not loop_devices(tmp_path), 5 * slowdown)
+    detect.sweep_dead()
+    assert not [each for each in tmp_path.rglob("*") if each.is_file() and each.suffix != ".log"]

@@ -272,3 +272,37 @@ def test_B16_the_hosts_loopback_and_abstract_sockets_are_not_there(run):
         Outcome.PASSED,
         [b"Connection refused", b"Connection refused", b"Network is unreachable"],
     )
+
+
+def test_B10_masks_stay_locked_even_for_an_administrator(run):
+    attempt, log = run(
+        REFUSED
+        + """
+        mount -t tmpfs none /mnt; umount /mnt
+        never() { if sh -c "$1" 2>/dev/null; then echo "not refused: $1"; exit 1; fi; }
+        never 'umount /proc/keys'; never 'umount -l /proc/keys'; never 'umount -l /sys/firmware'; never 'umount -l /proc/sys'
+        never 'mount -o remount,rw /sys'; never 'mount -o remount,bind,rw /proc/sys'
+        never 'mount -t proc none /mnt'; never 'mount -t sysfs none /mnt'; never 'mount -t cgroup -o memory none /mnt'
+        never 'mount -t ext4 /dev/loop0 /mnt'; never 'mount --bind /proc /mnt && umount /mnt/keys'
+        never 'mount --rbind /proc /mnt && umount -l /mnt/keys && cat /mnt/keys | grep .'
+        [ -z "$(cat /proc/keys)" ]; [ -z "$(ls /sys/firmware)" ]
+        refused 'touch /sys/farm'; refused 'echo 1 >/proc/sys/kernel/panic'; refused 'mknod /tmp/disk b 8 0'
+        """,
+        "ubuntu-24.04",
+        cap_add=("SYS_ADMIN",),
+    )
+    assert attempt.outcome is Outcome.PASSED, log
+
+
+def test_B08_cap_add_opens_what_docker_opens_and_nothing_of_the_hosts(run):
+    attempt, log = run(
+        REFUSED
+        + """
+        unshare -m true; unshare -n true; hostname renamed; [ "$(hostname)" = renamed ]
+        refused 'date -s 2001-01-01'; refused 'dmesg -c'; refused 'chroot . mknod /tmp/x c 1 1'
+        """,
+        "ubuntu-24.04",
+        cap_add=("SYS_ADMIN",),
+    )
+    assert attempt.outcome is Outcome.PASSED, log
+    assert "renamed" not in os.uname().nodename

@@ -159,3 +159,23 @@ def test_C02_views_that_are_not_there_are_told(tmp_path):
     with pytest.raises(FarmError) as caught:
         asyncio.run(talk())
     assert "nothing" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["a:b", "c,d", "e\\f", "new\nline", "sp ace", "\udcff-not-utf-8", "ü", "lowerdir=+x", "'\""]
+)
+def test_A11_image_at_a_path_of_odd_characters(alpine, tmp_path, name):
+    layer = tmp_path / name
+    layer.mkdir()
+    (layer / "here").write_text("found")
+
+    async def talk():
+        overlays = (Overlay("/", (str(layer), alpine)),)
+        async with (
+            zygote(alpine, str(tmp_path)) as client,
+            launched(client, alpine, "cat /here; echo", overlays=overlays) as live,
+        ):
+            return await live.line(), await live.end()
+
+    line, end = asyncio.run(talk())
+    assert (line, end.status, end.failure) == (b"found\n", 0, None)

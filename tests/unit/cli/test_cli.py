@@ -39,7 +39,7 @@ def test_list_of_nothing_is_five(matrix: str) -> None:
 
 def test_validate_counts(matrix: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert status(["validate", matrix]) == 0
-    assert "2 jobs on 1 distros" in capsys.readouterr().out
+    assert "2 jobs on 1 distro," in capsys.readouterr().out
 
 
 def test_a_wrong_file_is_a_message_and_four(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

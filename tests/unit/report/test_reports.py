@@ -31,7 +31,7 @@ def record(text: str) -> RunRecord:
     jobs = []
     for number, outcome in enumerate([*Outcome, None]):
         job = Job(f"{text}{number}", text, "ubuntu-14.04", (), ("sh",), text, cap_add=(text,))
-        tried = (Attempt(job.id, 1, Outcome.FAILED, 1.0, reason=text, log_path="logs/a"),)
+        tried = (Attempt(job.id, 1, Outcome.FAILED, 1.0, reason=text, log_path="logs/a", log_bytes=9),)
         jobs.append(JobRecord(job, tried, outcome, text))
     return RunRecord(info, tuple(jobs), ((text, text),), 1.0, "bad")
 
@@ -71,7 +71,7 @@ def test_a_terminal_obeys_nothing_and_failures_are_last(tmp_path):
     ui = PlainUi(stream)
     run = record(EVIL)
     ui.begin(1, run.info)
-    ui.finished(run.jobs[1].job, Outcome.FAILED, run.jobs[1].attempts[0])
+    ui.finished(run.jobs[1].job, Outcome.FAILED, "why", run.jobs[1].attempts[0])
     ui.end(run, str(tmp_path))
     text = stream.getvalue()
     assert not re.search("[\x1b\x07\u202e]", text)

@@ -36,7 +36,7 @@ class Recorder:
     def started(self, job: Job) -> None:
         self.said.append(("started", job.id))
 
-    def finished(self, job: Job, outcome: Outcome, attempt: Attempt | None) -> None:
+    def finished(self, job: Job, outcome: Outcome, reason: str, attempt: Attempt | None) -> None:
         self.said.append((f"finished {outcome}", job.id))
 
 
