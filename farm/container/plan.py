@@ -56,6 +56,7 @@ LINKS = (
 _TTY_GROUP = 5  # the same number on every distribution that has the group
 _NO_EXEC = MS_NOSUID | MS_NODEV | MS_NOEXEC
 _SHM_BYTES = 64 << 20
+CGROUP = f"{ROOT}/sys/fs/cgroup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,17 +209,42 @@ def host(id_base: int, *, cgroup2: bool) -> Host:
 
 def plan(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
     """Everything between the new namespaces and the command, in order."""
-    owner = host.id_base
+    cgroups = () if host.cgroup2 else (BindCgroups(CGROUP),)
+    return (*first(spec, host), *identity(spec), *middle(spec, host), *cgroups, *last(spec))
+
+
+def first(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
+    """Room for what the container writes."""
+    return (*_scratch(spec, host.id_base), *_layers(spec))
+
+
+def identity(spec: ContainerSpec) -> tuple[Operation, ...]:
+    """What it is called: all that depends on the host name. As plain files, so that tests may edit or replace them."""
+    etc = f"{_upper(0)}/etc"
+    hosts = (
+        "127.0.0.1\tlocalhost\n"
+        "::1\tlocalhost ip6-localhost ip6-loopback\n"
+        "fe00::0\tip6-localnet\n"
+        "ff02::1\tip6-allnodes\n"
+        "ff02::2\tip6-allrouters\n"
+        f"127.0.1.1\t{spec.hostname}\n"
+    )
     return (
-        *_scratch(spec, owner),
-        *_layers(spec),
-        *_identity(spec),
-        *_overlays(spec),
-        *_proc(host),
-        *_dev(owner),
-        *_sys(host),
-        *_hidden(host),
+        WriteFile(f"{etc}/hosts", hosts),
+        WriteFile(f"{etc}/hostname", f"{spec.hostname}\n"),
         SetHostname(spec.hostname),
+    )
+
+
+def middle(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
+    """Its file systems, and what is hidden of them."""
+    resolv_conf = WriteFile(f"{_upper(0)}/etc/resolv.conf", spec.resolv_conf)
+    return (resolv_conf, *_overlays(spec), *_proc(host), *_dev(host.id_base), *_sys(host), *_hidden(host))
+
+
+def last(spec: ContainerSpec) -> tuple[Operation, ...]:
+    """Leaving the host behind."""
+    return (
         PivotRoot(ROOT),
         *((SetPersonality(spec.personality),) if spec.personality else ()),
         DropPrivileges(spec.capabilities, spec.no_new_privs, spec.filter_id),
@@ -238,24 +264,6 @@ def _layers(spec: ContainerSpec) -> tuple[Operation, ...]:
     for number in range(len(spec.overlays)):
         made += [MakeDirectory(_upper(number)), MakeDirectory(_work(number), 0o700)]
     return (*made, *(MakeDirectory(f"{_upper(0)}/{name}") for name in ("proc", "sys", "dev", "etc")))
-
-
-def _identity(spec: ContainerSpec) -> tuple[Operation, ...]:
-    """/etc/hosts, /etc/hostname and /etc/resolv.conf as plain files, so that tests may edit or replace them."""
-    etc = f"{_upper(0)}/etc"
-    hosts = (
-        "127.0.0.1\tlocalhost\n"
-        "::1\tlocalhost ip6-localhost ip6-loopback\n"
-        "fe00::0\tip6-localnet\n"
-        "ff02::1\tip6-allnodes\n"
-        "ff02::2\tip6-allrouters\n"
-        f"127.0.1.1\t{spec.hostname}\n"
-    )
-    return (
-        WriteFile(f"{etc}/hosts", hosts),
-        WriteFile(f"{etc}/hostname", f"{spec.hostname}\n"),
-        WriteFile(f"{etc}/resolv.conf", spec.resolv_conf),
-    )
 
 
 def _overlays(spec: ContainerSpec) -> tuple[Operation, ...]:
@@ -309,10 +317,9 @@ def _dev(owner: int) -> tuple[Operation, ...]:
 
 def _sys(host: Host) -> tuple[Operation, ...]:
     sysfs = Mount("sysfs", f"{ROOT}/sys", _NO_EXEC | MS_RDONLY, "", "sysfs")
-    cgroup = f"{ROOT}/sys/fs/cgroup"
     if host.cgroup2:
-        return (sysfs, Mount("cgroup2", cgroup, _NO_EXEC | MS_RDONLY, "", "cgroup"))
-    return (sysfs, Mount("tmpfs", cgroup, _NO_EXEC, "mode=755,size=64k", "cgroup"), BindCgroups(cgroup))
+        return (sysfs, Mount("cgroup2", CGROUP, _NO_EXEC | MS_RDONLY, "", "cgroup"))
+    return (sysfs, Mount("tmpfs", CGROUP, _NO_EXEC, "mode=755,size=64k", "cgroup"))
 
 
 def _hidden(host: Host) -> tuple[Operation, ...]:

@@ -45,7 +45,7 @@ class FakeGroup:
 
 
 def lowered(spec=SPEC, host=HOST):
-    return program.lower(plan.plan(spec, host), host, FakeGroup())
+    return program.program(spec, host, FakeGroup())
 
 
 def calls(spec=SPEC, host=HOST):
@@ -63,6 +63,13 @@ specs = st.builds(
     on_disk=st.booleans(),
     personality=st.sampled_from((0, 8)),
 )
+
+
+@given(specs, st.sampled_from((0, 0x70000000)), st.booleans())
+def test_it_is_the_plan_lowered_though_parts_are_remembered(spec, id_base, cgroup2):
+    host = replace(HOST, id_base=id_base, cgroup2=cgroup2)
+    plain = program.enter(host, FakeGroup()) + program.lower(plan.plan(spec, host), host, FakeGroup())
+    assert lowered(spec, host) == plain
 
 
 @given(specs, st.sampled_from((0, 0x70000000)), st.booleans())
