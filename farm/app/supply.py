@@ -18,7 +18,10 @@ _UNPACKERS = 4
 
 
 class Supply:
-    """A context manager: at its end imports that still go on are abandoned, and images may be removed again."""
+    """A context manager: at its end imports that still go on are given up, and images may be removed again.
+
+    Beside that it deletes what imports of killed runs left unfinished.
+    """
 
     def __init__(self, store: Store, id_map: IdMap) -> None:
         self._store = store
@@ -26,6 +29,7 @@ class Supply:
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(_UNPACKERS, "image")
         self._held = contextlib.ExitStack()
+        self._pool.submit(store.sweep)
 
     def __enter__(self) -> Supply:
         return self

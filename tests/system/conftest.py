@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -123,3 +124,15 @@ def farm(nothing_left: None, tmp_path: Path, shared_home: Path, small_image: str
 def living() -> Callable[[str], list[psutil.Process]]:
     """``processes_of``: what still runs of a command line."""
     return processes_of
+
+
+@pytest.fixture
+def long_archive(tmp_path: Path) -> Path:
+    """An archive that takes a second to unpack and none to make: one file of 512 MiB of zeros, a hole on the disk."""
+    member = tarfile.TarInfo("zeros")
+    member.size = 512 << 20
+    path = tmp_path / "long.tar"
+    with path.open("wb") as file:
+        file.write(member.tobuf())
+        file.truncate(tarfile.BLOCKSIZE + member.size + 2 * tarfile.BLOCKSIZE)
+    return path

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import signal
-import tarfile
 
 import psutil
 import pytest
@@ -82,10 +81,9 @@ def test_C15_nohup_is_obeyed(farm):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_C15_a_signal_during_the_import_of_an_image_ends_it(farm, number, tmp_path):
+def test_C15_a_signal_during_the_import_of_an_image_ends_it(farm, number, tmp_path, long_archive):
     home = tmp_path / "fresh"
-    archive = long_archive(tmp_path / "long.tar")
-    matrix = farm.write('  unit: {run: "true"}', distros=f"{{name: long, rootfs: {archive}}}")
+    matrix = farm.write('  unit: {run: "true"}', distros=f"{{name: long, rootfs: {long_archive}}}")
     process = farm.start("run", matrix, home=home)
     assert farm.wait(lambda: any((home / "staging").glob("*/rootfs/*")))
     process.send_signal(number)
@@ -93,16 +91,6 @@ def test_C15_a_signal_during_the_import_of_an_image_ends_it(farm, number, tmp_pa
     assert farm.outcomes() == {Outcome.CANCELLED: 1}
     assert reports_are_whole(farm)
     assert list((home / "staging").glob("*")) == []
-
-
-def long_archive(path):
-    """An archive that takes a second to unpack and none to make: one file of 1 GiB of zeros, a hole on the disk."""
-    member = tarfile.TarInfo("zeros")
-    member.size = 1 << 30
-    with path.open("wb") as file:
-        file.write(member.tobuf())
-        file.truncate(len(member.tobuf()) + member.size + 2 * tarfile.BLOCKSIZE)
-    return path
 
 
 def test_C15_ctrl_c_on_a_terminal_gives_the_cursor_back(farm, living):

@@ -59,6 +59,19 @@ def test_C01_sigkill_of_a_run_with_100_live_containers(farm, living, next_comman
     assert [each.outcome for each in record.jobs] == [None] * LIVE
 
 
+def test_C01_sigkill_during_the_import_of_an_image(farm, tmp_path, long_archive):
+    home = tmp_path / "fresh"
+    matrix = farm.write('  unit: {run: "true"}', distros=f"{{name: long, rootfs: {long_archive}}}")
+    process = farm.start("run", matrix, home=home)
+    assert farm.wait(lambda: any((home / "staging").glob("*/rootfs/*")))
+    helpers = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    assert farm.wait(lambda: not any(alive(each) for each in helpers), 2)
+    assert os.listdir(home / "staging") != []
+    assert farm.run("run", farm.write('  unit: {run: "true"}', "next.yaml"), home=home).returncode == 0
+    assert os.listdir(home / "staging") == []
+
+
 def alive(process):
     try:
         return process.status() != psutil.STATUS_ZOMBIE
