@@ -25,6 +25,7 @@ from farm.model.paths import safe_name
 from farm.model.ports import EngineInfo, Work
 
 LOG_CAP_BYTES = 64 << 20
+_SETUP_LIMIT_S = 120.0
 GRACE_S = 5.0
 """Between SIGTERM and SIGKILL of a job that ran past its timeout."""
 
@@ -120,7 +121,7 @@ class LocalEngine:
             cancelled=job.id in self._cancelled,
             skip_exit_code=job.skip_exit_code,
         )
-        command_started_s = _started_s(container)
+        command_started_s = container.started_s
         return Attempt(
             job_id=job.id,
             number=work.number,
@@ -159,27 +160,13 @@ class LocalEngine:
         return container
 
     async def _watch(self, container: Container, timeout_s: float) -> tuple[str, Ended]:
-        """Wait for the end, enforcing the timeout: SIGTERM, grace, then everything killed."""
-        timed_out: list[str] = []
-        loop = asyncio.get_running_loop()
-        timers: list[asyncio.TimerHandle] = []
-
-        def expire() -> None:
-            timed_out.append(f"ran longer than its timeout of {timeout_s:g} s")
-            container.signal(signal.SIGTERM)
-            timers.append(loop.call_later(self._grace_s, container.kill))
-
-        def begin(_: asyncio.Future[float]) -> None:
-            timers.append(loop.call_later(timeout_s, expire))
-
-        container.started.add_done_callback(begin)
+        """Wait for the end; the text says which timeout was acted on, if any."""
+        deadline = _Deadline(container, timeout_s, self._grace_s)
         try:
             ended = await asyncio.shield(container.ended)  # who gives up waiting must not take it from the client
         finally:
-            container.started.remove_done_callback(begin)
-            for timer in timers:
-                timer.cancel()
-        return (timed_out[0] if timed_out else ""), ended
+            deadline.cancel()
+        return (f"ran longer than its timeout of {timeout_s:g} s" if deadline.passed else ""), ended
 
     async def _zygote(self) -> Client:
         """The zygote's client; a zygote that died is replaced, so that a run outlives it."""
@@ -261,15 +248,45 @@ def _close_result(future: asyncio.Future[int]) -> None:
         os.close(future.result())
 
 
+class _Deadline:
+    """Ends a container whose command runs longer than ``timeout_s``: SIGTERM, ``grace_s``, then everything killed.
+
+    Set-up does not count, but must not take for ever either. All on the monotonic clock, which is the loop's.
+    """
+
+    def __init__(self, container: Container, timeout_s: float, grace_s: float) -> None:
+        self._container = container
+        self._timeout_s = timeout_s
+        self._grace_s = grace_s
+        self._loop = asyncio.get_running_loop()
+        self._setup_until_s = self._loop.time() + max(timeout_s, _SETUP_LIMIT_S)
+        self._timer = self._loop.call_later(timeout_s, self._check)
+        self.passed = False
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+
+    def _check(self) -> None:
+        container, now_s = self._container, self._loop.time()
+        container.hear()
+        if container.started_s is None:
+            if now_s >= self._setup_until_s:
+                container.fail(Failure("set up container", f"not done after {_SETUP_LIMIT_S:g} s"))
+                container.kill()
+                return
+            self._timer = self._loop.call_later(self._timeout_s, self._check)
+        elif (left_s := container.started_s + self._timeout_s - now_s) > 0:
+            self._timer = self._loop.call_later(left_s, self._check)
+        else:
+            self.passed = True
+            container.signal(signal.SIGTERM)
+            self._timer = self._loop.call_later(self._grace_s, container.kill)
+
+
 def hostname(job: Job) -> str:
     """A host name (RFC 1123, at most 63 characters) that says which distro and test this is."""
     text = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in f"{job.test}-{job.distro}")
     return text[:63].strip("-").lower() or "farm"
-
-
-def _started_s(container: Container) -> float | None:
-    started = container.started
-    return started.result() if started.done() and not started.cancelled() else None
 
 
 def _errored(work: Work, started_at: float, step: str, error: Exception) -> Attempt:

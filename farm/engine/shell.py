@@ -64,7 +64,7 @@ async def run_shell(
         )
         container = client.launch(spec, (null_fd, null_fd, null_fd))
         with _Relay(terminal_fd) as relay:
-            container.on_message = relay.on_message
+            container.listen(relay.on_message)
             ended = await asyncio.shield(container.ended)  # who gives up waiting must not take it from the client
             relay.drain()
     finally:

@@ -48,16 +48,18 @@ class Ended:
 
 
 class Container:
-    """``started`` resolves to the monotonic time its command started, or is cancelled; ``ended`` once all of it is gone.
+    """``ended`` resolves once all of it is gone. ``started_s`` is the monotonic time its command started, as far as heard.
 
-    Owns the control socket and, from ``born`` on, the pidfd of PID 1. ``group`` is lent by the manager, and None where there
-    was none to be had.
+    What PID 1 says is read when the container ends, or with ``hear``; for who wants to know at once, see ``listen``:
+    thousands of short containers would otherwise each wake the loop three more times. Owns the control socket and, from
+    ``born`` on, the pidfd of PID 1. ``group`` is lent by the manager, and None where there was none to be had.
     """
 
     __slots__ = (
         "_control",
         "_exited",
         "_failure",
+        "_heard",
         "_killed",
         "_loop",
         "_over",
@@ -65,8 +67,7 @@ class Container:
         "ended",
         "group",
         "number",
-        "on_message",
-        "started",
+        "started_s",
     )
 
     def __init__(self, number: int, control: sockets.Socket, over: Callable[[Container], None]) -> None:
@@ -79,11 +80,15 @@ class Container:
         self._exited: Message | None = None
         self._failure: Failure | None = None
         self.group: Group | None = None
-        self.started: asyncio.Future[float] = self._loop.create_future()
+        self.started_s: float | None = None
         self.ended: asyncio.Future[Ended] = self._loop.create_future()
-        self.on_message: Callable[[Message, tuple[int, ...]], None] | None = None
+        self._heard: Callable[[Message, tuple[int, ...]], None] | None = None
         control.setblocking(False)
-        self._loop.add_reader(control.fileno(), self._hear)
+
+    def listen(self, heard: Callable[[Message, tuple[int, ...]], None]) -> None:
+        """Call ``heard`` with everything PID 1 says, as soon as it does; descriptors with it are closed on return."""
+        self._heard = heard
+        self._loop.add_reader(self._control.fileno(), self.hear)
 
     def signal(self, signum: int, number: int = _MAIN) -> None:
         """Send ``signum`` to the process group of command ``number``."""
@@ -116,7 +121,7 @@ class Container:
         directory: str = "/",
         terminal: bool = False,
     ) -> None:
-        """Start a further command; its ``started`` and ``exited`` come to ``on_message``. Descriptors stay the caller's."""
+        """Start a further command; its messages come to who listens. Descriptors stay the caller's."""
         self._tell("spawn", number, argv, environment, directory, terminal, descriptors=descriptors)
 
     def born(self, pidfd: int) -> None:
@@ -133,7 +138,7 @@ class Container:
         if self._pidfd < 0:
             self._die()
 
-    def _hear(self) -> None:
+    def hear(self) -> None:
         """Take in what PID 1 has said so far."""
         while True:
             try:
@@ -153,19 +158,19 @@ class Container:
 
     def _heed(self, message: Message, descriptors: tuple[int, ...]) -> None:
         if message.number == _MAIN:
-            if message.op == "started" and not self.started.done():
-                self.started.set_result(message.at_s)
+            if message.op == "started":
+                self.started_s = message.at_s
             elif message.op == "exited":
                 self._exited = message
             elif message.op == "failed" and self._failure is None:
                 self._failure = message.failure
-        if self.on_message is not None:
-            self.on_message(message, descriptors)
+        if self._heard is not None:
+            self._heard(message, descriptors)
 
     def _die(self) -> None:
         """PID 1 is gone, and with it everything in its pid namespace: hear its last words, count, tell."""
         at_s = time.monotonic()
-        self._hear()
+        self.hear()
         self._loop.remove_reader(self._control.fileno())
         self._control.close()
         if self._pidfd >= 0:
@@ -175,7 +180,6 @@ class Container:
         usage = self.group.usage() if self.group is not None else Usage()
         ended = Ended(self._exited.status if self._exited else None, usage, self._failure, at_s)
         self._over(self)
-        self.started.cancel()
         if not self.ended.done():
             self.ended.set_result(ended)
 
@@ -183,18 +187,21 @@ class Container:
         self, *message: str | int | bool | tuple[str, ...] | dict[str, str], descriptors: tuple[int, ...] = ()
     ) -> None:
         # PID 1 listens all the time, so its socket is never full; and once it is gone there is nobody to be told.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError, BlockingIOError, OSError):
+        with contextlib.suppress(OSError):
             sockets.send(self._control, marshal.dumps(message), descriptors)
 
 
 def _parsed(data: bytes) -> Message:
-    """A message of PID 1. What it is not trusted with it cannot do: a field that is no number is a failure."""
-    op, number, *fields = data.decode(errors="replace").split("\0")
-    match op, fields:
-        case "started", [at_s]:
-            return Message(op, int(number), float(at_s))
-        case "exited", [status, at_s]:
-            return Message(op, int(number), float(at_s), int(status))
-        case "failed", [step, code, message, hint]:
-            return Message(op, int(number), failure=Failure(step, message, int(code), hint))
-    raise ValueError(f"not a message of PID 1: {data[:80]!r}")
+    """A message of PID 1, which is inside the container: what does not look like one is a failure, and nothing else."""
+    op, _, rest = data.decode(errors="replace").partition("\0")
+    try:
+        match op, rest.split("\0"):
+            case "started", [number, at_s]:
+                return Message(op, int(number), float(at_s))
+            case "exited", [number, status, at_s]:
+                return Message(op, int(number), float(at_s), int(status))
+            case "failed", [number, step, code, message, hint]:
+                return Message(op, int(number), failure=Failure(step, message, int(code), hint))
+    except ValueError:
+        pass
+    return Message("failed", 0, failure=Failure("init", f"PID 1 of the container said {data[:80]!r}"))

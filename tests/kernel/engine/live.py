@@ -28,7 +28,7 @@ class Live:
         self._reader = reader
         self.write_fd = write_fd
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
-        container.on_message = lambda message, _: self._messages.put_nowait(message)
+        container.listen(lambda message, _: self._messages.put_nowait(message))
 
     async def line(self, limit_s: float = PATIENCE_S) -> bytes:
         """The next line of output; ``TimeoutError`` where none comes."""

@@ -94,7 +94,7 @@ def test_command_on_a_terminal_gets_one(alpine):
                 if (message.op, message.number) == ("started", 1):
                     master.set_result(os.dup(descriptors[0]))
 
-            live.container.on_message = take
+            live.container.listen(take)
             spawn(live, 1, "sh", "-c", "test -t 0 && tty; read line; echo got $line >/dev/tty", terminal=True)
             with open(await master, "r+b", buffering=0) as terminal:
                 assert os.read(terminal.fileno(), 100) == b"/dev/pts/0\r\n"
