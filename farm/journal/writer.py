@@ -41,6 +41,9 @@ class JournalWriter:
     ) -> None:
         try:
             self.commit()
+            with _explained(self._path):
+                # Into one file that can be copied and read anywhere; refused where somebody reads, and then left as it is.
+                self._db.execute("PRAGMA journal_mode=DELETE")
         finally:
             self._db.close()
 
