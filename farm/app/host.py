@@ -12,8 +12,8 @@ from farm.kernel import subids
 from farm.kernel.userns import IdMap
 from farm.model.distro import Image
 
-_DESCRIPTORS_A_JOB = 4
-"""Open files for one live container: two here and two in the zygote, which counts its own; the rest is head-room."""
+_DESCRIPTORS_A_JOB = 6
+"""Open files for one live container: its pipe, log, control socket and pidfd, its v2 group, and one for its launch."""
 _DESCRIPTORS_OF_OUR_OWN = 128
 
 

@@ -29,6 +29,7 @@ Number 0 is the container's main command.
 
 from __future__ import annotations
 
+import fcntl
 import marshal
 import os
 import select
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MAIN = 0
+_TIOCSWINSZ = 0x5414
 _MESSAGE_BYTES = 1 << 20
 _OOM_FIRST = 500  # so that the kernel picks the command before PID 1, whose death would take its exit status along
 
@@ -73,7 +75,7 @@ class Init:
         argv: tuple[str, ...],
         environment: dict[str, str],
         directory: str,
-        terminal: bool,
+        terminal: bytes,
         descriptors: Sequence[int],
     ) -> None:
         """Start a command in a session of its own and say so; on failure say why. Closes ``descriptors``."""
@@ -81,6 +83,7 @@ class Init:
         try:
             if terminal:
                 master, slave = os.openpty()
+                fcntl.ioctl(slave, _TIOCSWINSZ, terminal)  # before the command can look
                 # The first terminal that a session leader without one opens becomes its controlling terminal.
                 actions: list[tuple[object, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.ttyname(slave), os.O_RDWR, 0)]
                 actions += [(os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, 0, 2)]

@@ -17,8 +17,9 @@ class ContainerSpec:
     whole. ``capabilities`` are bits. ``filter_id`` names a seccomp filter the launcher was given before, 0 for none.
     ``on_disk`` says that the scratch space is a block device whose descriptor comes with the request, instead of a tmpfs.
     ``personality`` is the execution domain of personality(2): PER_LINUX32 makes uname(2) speak to 32-bit programs.
-    ``hold`` keeps the container after its command has ended until it is released. ``terminal`` gives the command a
-    pseudo-terminal, whose other end comes back with the answer.
+    ``hold`` keeps the container after its command has ended until it is released. ``terminal``, where it is
+    not empty, is the size (``struct winsize``) of a pseudo-terminal for the command; its other end comes back with the
+    answer.
     """
 
     overlays: tuple[Overlay, ...]
@@ -33,7 +34,7 @@ class ContainerSpec:
     on_disk: bool = False
     personality: int = 0
     hold: bool = False
-    terminal: bool = False
+    terminal: bytes = b""
     resolv_conf: str = "# loopback only: this container has no network\n"
 
 

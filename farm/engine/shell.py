@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import select
 import signal
 import termios
 import tty
@@ -60,7 +61,7 @@ async def run_shell(
             capabilities=kept,
             filter_id=1,
             personality=abi.personality(image),
-            terminal=True,
+            terminal=_size(terminal_fd),
         )
         container = client.launch(spec, (null_fd, null_fd, null_fd))
         with _Relay(terminal_fd) as relay:
@@ -90,6 +91,7 @@ class _Relay:
         if self._master_fd >= 0:
             self._loop.remove_reader(self._terminal_fd)
             self._loop.remove_reader(self._master_fd)
+            self._loop.remove_writer(self._master_fd)
             self._loop.remove_signal_handler(signal.SIGWINCH)
             os.close(self._master_fd)
             self._master_fd = -1
@@ -103,40 +105,69 @@ class _Relay:
         os.set_blocking(self._master_fd, False)
         self._resize()
         self._loop.add_signal_handler(signal.SIGWINCH, self._resize)
-        self._loop.add_reader(self._terminal_fd, self._carry, self._terminal_fd, self._master_fd)
-        self._loop.add_reader(self._master_fd, self._carry, self._master_fd, self._terminal_fd)
+        self._loop.add_reader(self._terminal_fd, self._take)
+        self._loop.add_reader(self._master_fd, self._show)
 
     def drain(self) -> None:
         """Show what the command printed last."""
-        while self._master_fd >= 0 and self._carry(self._master_fd, self._terminal_fd):
+        while self._master_fd >= 0 and self._show():
             pass
 
-    def _carry(self, source: int, target: int) -> bool:
+    def _show(self) -> bool:
+        """Show a piece of what the command printed; False where there is none."""
+        data = self._read(self._master_fd)
+        while data:
+            try:
+                data = data[os.write(self._terminal_fd, data) :]
+            except BlockingIOError:
+                select.select((), (self._terminal_fd,), ())  # shared with somebody who made it so
+                continue
+            if not data:
+                return True
+        return False
+
+    def _take(self) -> None:
+        """Take what was typed; no more of it while the command does not read."""
+        data = self._read(self._terminal_fd)
+        if data:
+            self._loop.remove_reader(self._terminal_fd)
+            self._pass(data)
+
+    def _pass(self, data: bytes) -> None:
+        """Pass what was typed to the command, as much as its terminal holds, then the rest when it holds more."""
+        self._loop.remove_writer(self._master_fd)
+        with contextlib.suppress(BlockingIOError):
+            data = data[os.write(self._master_fd, data) :]
+        if data:
+            self._loop.add_writer(self._master_fd, self._pass, data)
+        else:
+            self._loop.add_reader(self._terminal_fd, self._take)
+
+    def _read(self, fd: int) -> bytes:
+        """What can be read now; at the end nobody listens to ``fd`` any more."""
         try:
-            data = os.read(source, _CHUNK_BYTES)
+            data = os.read(fd, _CHUNK_BYTES)
         except BlockingIOError:
-            return False
+            return b""
         except OSError:  # EIO: nobody has the container's end open any more
             data = b""
         if not data:
-            self._loop.remove_reader(source)
-            return False
-        while data:
-            try:
-                data = data[os.write(target, data) :]
-            except BlockingIOError:
-                continue
-        return True
+            self._loop.remove_reader(fd)
+        return data
 
     def _resize(self) -> None:
-        size = fcntl.ioctl(self._terminal_fd, termios.TIOCGWINSZ, b"\0" * 8)
-        fcntl.ioctl(self._master_fd, termios.TIOCSWINSZ, size)
+        fcntl.ioctl(self._master_fd, termios.TIOCSWINSZ, _size(self._terminal_fd))
+
+
+def _size(fd: int) -> bytes:
+    """The terminal's ``struct winsize``."""
+    return fcntl.ioctl(fd, termios.TIOCGWINSZ, bytes(8))
 
 
 @contextlib.contextmanager
 def _raw(fd: int) -> Iterator[None]:
     before = termios.tcgetattr(fd)
-    tty.setraw(fd)
+    tty.setraw(fd, termios.TCSADRAIN)  # what was typed ahead is for the command
     try:
         yield
     finally:

@@ -1,57 +1,125 @@
-"""Reading a journal back: of a run that ended, still runs, or was killed."""
+"""Reading a journal back: of a run that ended, still runs, was killed, or whose file lost its end."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from typing import TypeVar
+from urllib.parse import quote
 
 from farm.errors import FarmError
 from farm.journal import schema
 from farm.model.job import Attempt
 from farm.model.outcome import Outcome
-from farm.model.run import JobRecord, RunRecord
+from farm.model.run import JobRecord, RunInfo, RunRecord
 
 _REMEDY = "name the folder of a run of this version of farm"
+_DAMAGE = (sqlite3.Error, ValueError, TypeError, KeyError)
+
+T = TypeVar("T")
 
 
 def read(path: str) -> RunRecord:
     """The run that the journal at ``path`` tells of, up to its last commit.
 
-    Raises ``FarmError`` where there is no journal, it is damaged or another version of farm wrote it.
+    Of a damaged file, the rows before the damage: it is append-only, so they are what happened first. Such a run has no
+    status and a note that says so. Raises ``FarmError`` where there is no journal, nothing can be read of it or another
+    version of farm wrote it.
     """
     if not os.path.isfile(path):
         raise FarmError("there is no journal of a run", path, _REMEDY)
     try:
-        with closing(sqlite3.connect(path)) as db:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version != schema.VERSION:
-                detail = f"{path}: version {version}, this farm reads {schema.VERSION}"
-                raise FarmError("the journal is of another version", detail, _REMEDY)
-            db.execute("BEGIN")  # one snapshot, though a farm may still be writing
-            return _record(db, path)
-    except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
+        return _read(path, _open(path))
+    except _DAMAGE:
+        pass
+    try:
+        # Pages that the header promises and the file lacks are an error only where they are read.
+        return _read(path, _open(path, "PRAGMA writable_schema=ON"), salvage=True)
+    except _DAMAGE as error:
         raise FarmError("the journal cannot be read", f"{path}: {error}", _REMEDY) from error
 
 
-def _record(db: sqlite3.Connection, path: str) -> RunRecord:
-    run = db.execute("SELECT info FROM run").fetchone()
-    if run is None:
-        raise FarmError("the run was ended before it began", path, "run it again")
+def _open(path: str, *pragmas: str) -> sqlite3.Connection:
+    """A connection that has read the file's first page."""
+    try:
+        return _opened(path, *pragmas)
+    except sqlite3.OperationalError as error:
+        # Reading a write-ahead log takes a folder that can be written to; on read-only media nobody else writes either.
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            raise
+        return _opened(f"file:{quote(path)}?immutable=1", *pragmas, uri=True)
+
+
+def _opened(name: str, *pragmas: str, uri: bool = False) -> sqlite3.Connection:
+    db = sqlite3.connect(name, uri=uri)
+    try:
+        for pragma in (*pragmas, "PRAGMA user_version"):
+            db.execute(pragma).fetchone()
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _read(path: str, connection: sqlite3.Connection, *, salvage: bool = False) -> RunRecord:
+    with closing(connection) as db:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version != schema.VERSION:
+            detail = f"{path}: version {version}, this farm reads {schema.VERSION}" if version else path
+            raise FarmError("the journal is of another version" if version else "the journal is empty", detail, _REMEDY)
+        db.execute("BEGIN")  # one snapshot, though a farm may still be writing
+        run = db.execute("SELECT info FROM run").fetchone()
+        if run is None:
+            raise FarmError("the run was ended before it began", path, "run it again")
+        return _record(schema.decode_info(run[0]), _Rows(db, salvage=salvage))
+
+
+def _record(info: RunInfo, rows: _Rows) -> RunRecord:
+    jobs = list(rows.each("SELECT job FROM job ORDER BY position", schema.decode_job))
     attempts: dict[str, list[Attempt]] = {}
-    for job_id, text in db.execute("SELECT job_id, attempt FROM attempt ORDER BY seq"):
-        attempts.setdefault(job_id, []).append(schema.decode_attempt(text))
-    outcomes = {
-        job_id: (Outcome(outcome), schema.decode_text(reason))
-        for job_id, outcome, reason in db.execute("SELECT job_id, outcome, reason FROM outcome ORDER BY seq")
-    }
-    jobs = []
-    for job_id, text in db.execute("SELECT id, job FROM job ORDER BY position"):
-        outcome, reason = outcomes.get(job_id, (None, ""))
-        jobs.append(JobRecord(schema.decode_job(text), tuple(attempts.get(job_id, ())), outcome, reason))
-    notes = tuple(
-        (kind, schema.decode_text(text)) for kind, text in db.execute("SELECT kind, text FROM note ORDER BY seq")
-    )
-    finish = db.execute("SELECT duration_s, status FROM finish").fetchone()
-    duration_s, status = finish or (None, "")
-    return RunRecord(schema.decode_info(run[0]), tuple(jobs), notes, duration_s, status)
+    for attempt in rows.each("SELECT attempt FROM attempt ORDER BY seq", schema.decode_attempt):
+        attempts.setdefault(attempt.job_id, []).append(attempt)
+    outcomes = dict(rows.each("SELECT job_id, outcome, reason FROM outcome ORDER BY seq", _outcome))
+    notes = list(rows.each("SELECT kind, text FROM note ORDER BY seq", _note))
+    finish = list(rows.each("SELECT duration_s, status FROM finish", _finish))
+    records = []
+    for job in jobs:
+        outcome, reason = outcomes.get(job.id, (None, ""))
+        records.append(JobRecord(job, tuple(attempts.get(job.id, ())), outcome, reason))
+    duration_s, status = finish[0] if finish else (None, "")
+    if rows.damage:
+        notes.append(("journal", f"damaged, the report has what comes before: {rows.damage}"))
+        duration_s, status = None, ""
+    return RunRecord(info, tuple(records), tuple(notes), duration_s, status)
+
+
+class _Rows:
+    """The rows of tables in order; with ``salvage``, up to the first that cannot be read. ``damage`` says what was met."""
+
+    def __init__(self, db: sqlite3.Connection, *, salvage: bool) -> None:
+        self._db = db
+        self._salvage = salvage
+        self.damage = ""
+
+    def each(self, statement: str, decode: Callable[..., T]) -> Iterator[T]:
+        try:
+            for row in self._db.execute(statement):
+                yield decode(*row)
+        except _DAMAGE as error:
+            if not self._salvage:
+                raise
+            self.damage = self.damage or str(error)
+
+
+def _outcome(job_id: str, outcome: str, reason: str) -> tuple[str, tuple[Outcome, str]]:
+    return schema.decode_text(job_id), (Outcome(outcome), schema.decode_text(reason))
+
+
+def _note(kind: str, text: str) -> tuple[str, str]:
+    return kind, schema.decode_text(text)
+
+
+def _finish(duration_s: float, status: str) -> tuple[float, str]:
+    return float(duration_s), str(status)

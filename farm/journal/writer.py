@@ -41,6 +41,7 @@ class JournalWriter:
     ) -> None:
         try:
             self.commit()
+            self._gather()
         finally:
             self._db.close()
 
@@ -75,6 +76,14 @@ class JournalWriter:
         """Make everything appended so far survive this process."""
         with _explained(self._path):
             self._db.commit()
+
+    def _gather(self) -> None:
+        """Log and file become one file, which can be copied and read anywhere."""
+        try:
+            self._db.execute("PRAGMA busy_timeout=0")
+            self._db.execute("PRAGMA journal_mode=DELETE")
+        except sqlite3.OperationalError:
+            pass  # somebody reads it right now: it stays as it is, and everything is in it
 
     def _append(self, statement: str, row: tuple[object, ...]) -> None:
         with _explained(self._path):

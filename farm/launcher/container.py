@@ -119,7 +119,7 @@ class Container:
         descriptors: tuple[int, ...],
         *,
         directory: str = "/",
-        terminal: bool = False,
+        terminal: bytes = b"",
     ) -> None:
         """Start a further command; its messages come to who listens. Descriptors stay the caller's."""
         self._tell("spawn", number, argv, environment, directory, terminal, descriptors=descriptors)
@@ -184,7 +184,7 @@ class Container:
             self.ended.set_result(ended)
 
     def _tell(
-        self, *message: str | int | bool | tuple[str, ...] | dict[str, str], descriptors: tuple[int, ...] = ()
+        self, *message: str | int | bytes | tuple[str, ...] | dict[str, str], descriptors: tuple[int, ...] = ()
     ) -> None:
         # PID 1 listens all the time, so its socket is never full; and once it is gone there is nobody to be told.
         with contextlib.suppress(OSError):

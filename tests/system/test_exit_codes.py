@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import resource
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,6 @@ ALLOCATE = "dd bs=200M count=1 if=/dev/zero of=/dev/null"
 CAUSES = {
     "passed": ("true", "", Outcome.PASSED, 0),
     "failed": ("exit 3", "", Outcome.FAILED, 1),
-    "died": ("kill -SEGV $$", "", Outcome.FAILED, 1),
     "timeout": ("sleep 600", "timeout: 300ms", Outcome.TIMEOUT, 1),
     "oom": (ALLOCATE, "resources: {memory: 64M}", Outcome.OOM, 1),
     "skipped": ("exit 77", "", Outcome.SKIPPED, 0),
@@ -63,7 +63,7 @@ def test_an_image_that_cannot_be_had_is_the_farms_error_and_others_run(farm):
     assert str(broken) in failed.reason
 
 
-@pytest.mark.parametrize("kind", ["auto", "live", "plain", "quiet"])
+@pytest.mark.parametrize("kind", ["live", "plain", "quiet"])
 def test_every_ui_tells_of_what_failed(farm, kind):
     matrix = farm.write('  unit: {run: "echo seen in the log; exit 9"}')
     done = farm.run("run", matrix, "--ui", kind)
@@ -93,3 +93,17 @@ def test_the_link_latest_follows_the_runs(farm):
         assert len(runs) == expected
         assert (reports / "latest").readlink() == Path(farm.record().info.id)
     assert not list(reports.rglob(".*"))
+
+
+def test_C11_few_descriptors_are_fewer_jobs_at_once_and_no_failures(farm):
+    numbers = ", ".join(str(each) for each in range(60))
+    matrix = farm.write(f"  unit: {{run: 'echo up', strategy: {{matrix: {{n: [{numbers}]}}}}}}")
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+
+    process = farm.start("run", matrix, "-j", "60", preexec_fn=limit)
+    out, err = process.communicate(timeout=60 * farm.slowdown)
+    assert process.returncode == 0, out + err
+    assert "at most 21 jobs at once" in out
+    assert farm.outcomes() == {Outcome.PASSED: 60}

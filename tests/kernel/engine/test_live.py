@@ -24,7 +24,7 @@ def alpine(unpacked):
     return unpacked("alpine-3.20")
 
 
-def spawn(live, number, *argv, directory="/", terminal=False):
+def spawn(live, number, *argv, directory="/", terminal=b""):
     null_fd = os.open("/dev/null", os.O_RDONLY)
     descriptors = () if terminal else (null_fd, live.write_fd, live.write_fd)
     live.container.spawn(number, argv, ENVIRONMENT, descriptors, directory=directory, terminal=terminal)
@@ -95,7 +95,7 @@ def test_command_on_a_terminal_gets_one(alpine):
                     master.set_result(os.dup(descriptors[0]))
 
             live.container.listen(take)
-            spawn(live, 1, "sh", "-c", "test -t 0 && tty; read line; echo got $line >/dev/tty", terminal=True)
+            spawn(live, 1, "sh", "-c", "test -t 0 && tty; read line; echo got $line >/dev/tty", terminal=bytes(8))
             with open(await master, "r+b", buffering=0) as terminal:
                 assert os.read(terminal.fileno(), 100) == b"/dev/pts/0\r\n"
                 terminal.write(b"typed\n")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -85,3 +87,24 @@ def test_a_missing_journal_is_not_created(tmp_path):
     with pytest.raises(FarmError, match="no journal"):
         read(str(tmp_path / "none"))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_reader_does_not_keep_a_run_from_its_end(tmp_path):
+    path = tmp_path / "j.sqlite"
+    journal = JournalWriter(str(path))
+    journal.begin(INFO, [JOB])
+    with closing(sqlite3.connect(path)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM run").fetchall()
+        with journal:
+            journal.finish(1.0, "good")
+    assert read(str(path)).status == "good"
+
+
+def test_an_ended_journal_is_one_file(tmp_path):
+    with JournalWriter(str(tmp_path / "j.sqlite")) as journal:
+        journal.begin(INFO, [JOB])
+        journal.finish(1.0, "good")
+    assert os.listdir(tmp_path) == ["j.sqlite"]
+    assert read(str(tmp_path / "j.sqlite")).status == "good"
+    assert os.listdir(tmp_path) == ["j.sqlite"]
