@@ -28,6 +28,6 @@ def collect(store: Store) -> Collected:
     # A link is made for a namespace that its maker holds: without any, nobody who lives can have made one.
     if not namespaces.names():
         removed += [f"link {each.name}" for each in links.remove_links(links.list_links())]
-    if swept := store.sweep():
-        removed.append(f"{swept} unfinished {'image' if swept == 1 else 'images'} in the store")
+    if store.sweep():
+        removed.append("unfinished images of the store")
     return Collected(tuple(removed), tuple(f"control group {path}" for path in groups.kept))
