@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import platform
 import re
+import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.engine import abi
-from farm.engine.local import hostname
+from farm.engine.local import _in_thread, hostname
 from farm.kernel import process
 from farm.model.distro import Facts, Image
 from farm.model.job import Job
@@ -32,3 +35,32 @@ def test_personality_follows_the_image(arch, domain):
     image = Image("0" * 64, "x", (), Facts(arch=arch))
     assert abi.personality(image) == domain
     assert abi.is_narrow(image) == bool(domain)
+
+
+def test_descriptor_made_for_nobody_is_closed(tmp_path):
+    go = threading.Event()
+    made = []
+
+    def make(folder: str, size_bytes: int) -> int:
+        go.wait(30)
+        made.append(os.open(folder, os.O_RDONLY))
+        return made[-1]
+
+    async def give_up():
+        waiting = asyncio.ensure_future(_in_thread(make, str(tmp_path), 1))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        go.set()
+        await asyncio.get_running_loop().shutdown_default_executor()
+        await asyncio.sleep(0)
+
+    asyncio.run(give_up())
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(made[0])
+
+
+def test_descriptor_made_for_somebody_is_theirs(tmp_path):
+    fd = asyncio.run(_in_thread(lambda folder, _: os.open(folder, os.O_RDONLY), str(tmp_path), 1))
+    os.close(fd)
