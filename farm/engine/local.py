@@ -66,10 +66,11 @@ class LocalEngine:
         self._null_fd = -1
 
     async def start(self) -> EngineInfo:
-        """Start the zygote. Raises ``FarmError`` where this host cannot run containers."""
+        """Start the zygote. Raises ``FarmError`` where this host cannot run containers; ``close`` is still to be called."""
         self._null_fd = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
         self._client = Client(self._run_id, self._views, self._id_map)
         ready = await self._client.start()
+        self._filter(self._client, capability.mask(capability.DEFAULT), socketcall=False)
         return EngineInfo(ready.cgroup, ready.user_namespace, seccomp=True, warnings=ready.warnings)
 
     async def run(self, work: Work) -> Attempt:

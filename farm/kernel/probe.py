@@ -6,6 +6,7 @@ of a container or a virtual machine that the farm itself may run in.
 
 from __future__ import annotations
 
+import ctypes.util
 import os
 import platform
 import resource
@@ -138,6 +139,10 @@ def _user_namespace(directory: str, id_map: userns.IdMap) -> tuple[Check, ...]:
 def _seccomp() -> Check:
     actions = _text("/proc/sys/kernel/seccomp/actions_avail").split()
     failure = "" if "errno" in actions else "this kernel filters no system calls"
+    if not failure and ctypes.util.find_library("seccomp") is None:
+        return check(
+            "seccomp", "no libseccomp", "", "install libseccomp2 (Debian, Ubuntu, SUSE) or libseccomp (others)"
+        )
     return check("seccomp", failure, "filters of system calls", "boot a kernel with CONFIG_SECCOMP_FILTER")
 
 

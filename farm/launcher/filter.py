@@ -7,10 +7,16 @@ import platform
 import struct
 import tempfile
 
-import pyseccomp
-
+from farm.errors import FarmError
 from farm.kernel import capability
 from farm.launcher import profile
+
+try:
+    import pyseccomp
+except (RuntimeError, OSError):  # its way of saying that there is no libseccomp
+    pyseccomp = None
+
+_REMEDY = "install libseccomp2 (Debian, Ubuntu, SUSE) or libseccomp (others)"
 
 _FURTHER_ARCHITECTURES = {"x86_64": ("X86", "X32"), "aarch64": ("ARM",)}
 
@@ -26,8 +32,10 @@ def compile_filter(capabilities: int, *, socketcall: bool = False) -> bytes:
 
     It holds for every architecture the processor runs (x86-64, i386 and x32 on one machine). A name that this libseccomp
     does not know is left out, and such a call is ENOSYS. ``socketcall`` is for images of 32-bit programs, see
-    ``profile.SOCKETCALL_I386``. Raises ``OSError`` where libseccomp cannot be loaded.
+    ``profile.SOCKETCALL_I386``. Raises ``FarmError`` where libseccomp cannot be loaded.
     """
+    if pyseccomp is None:
+        raise FarmError("system calls cannot be filtered", "libseccomp is not there", _REMEDY)
     built = pyseccomp.SyscallFilter(pyseccomp.ERRNO(errno.ENOSYS))
     # A binary tree: the kernel tries the program on every call there is when it is loaded, once a container.
     built.set_attr(pyseccomp.Attr.CTL_OPTIMIZE, 2)
