@@ -7,7 +7,6 @@ at most, however many jobs end. rich is imported here only: it costs a tenth of 
 from __future__ import annotations
 
 import asyncio
-import atexit
 import time
 from collections.abc import Callable
 from typing import TextIO
@@ -50,8 +49,6 @@ class LiveUi(PlainUi):
     def begin(self, total: int, info: RunInfo) -> None:
         super().begin(total, info)
         self._begun_at = self._clock()
-        # A run that raises never says end(), and a prompt should have a line of its own.
-        atexit.register(self._stop)
         self._try(self._start)
         self._tick()
 
@@ -72,7 +69,6 @@ class LiveUi(PlainUi):
 
     def end(self, record: RunRecord, run_dir: str) -> None:
         self._stop()
-        atexit.unregister(self._stop)
         super().end(record, run_dir)
 
     def _start(self) -> None:

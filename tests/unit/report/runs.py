@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 from farm.model.job import Attempt, Failure, Job
@@ -69,6 +70,47 @@ def mixed(run_dir: Path, tests: int, *, axis: int = 1, distros: tuple[str, ...] 
                 name = f"check-{test:02d}" if test % 5 else f"package-manager-version-{test:02d}"
                 records.append(_record(run_dir, name, distro, axes, dice, bad))
     return RunRecord(info(), tuple(records), duration_s=83.4, status="bad")
+
+
+def one(run_dir: Path, outcome: Outcome | None, printed: bytes, **changed: object) -> RunRecord:
+    """A run of one job that ended as ``outcome`` after it ``printed``; fields of the job may be ``changed``."""
+    known: dict[str, object] = {
+        "id": "t/d.1",
+        "test": "t",
+        "distro": "d.1",
+        "axes": (),
+        "argv": ("sh",),
+        "script": "true",
+    }
+    job = Job(**(known | changed))  # type: ignore[arg-type]
+    reasons = {each: (reason, wait_status) for each, reason, wait_status in reversed(_MIXED)}
+    reason, wait_status = reasons.get(outcome or Outcome.PASSED, ("", 0))
+    if outcome is None:
+        return RunRecord(info(), (JobRecord(job),), duration_s=1.0, status="interrupted")
+    tried = Outcome.FAILED if outcome is Outcome.FLAKY else outcome
+    attempts = [attempt(run_dir, job, 1, tried, reason, wait_status, random.Random(7))]
+    (run_dir / attempts[0].log_path).write_bytes(printed)
+    attempts[0] = replace(attempts[0], log_bytes=len(printed))
+    if outcome is Outcome.FLAKY:
+        attempts.append(replace(attempts[0], number=2, outcome=Outcome.PASSED, reason="", wait_status=0))
+    status = "infrastructure" if outcome is Outcome.ERROR else "bad" if outcome.bad else "good"
+    return RunRecord(info(), (JobRecord(job, tuple(attempts), outcome, reason),), duration_s=1.0, status=status)
+
+
+def hostile(text: str) -> RunRecord:
+    """A job of each outcome and one without, with ``text`` wherever a run holds text that people or tests chose."""
+    jobs = []
+    for number, outcome in enumerate([*Outcome, None]):
+        job = Job(
+            f"{text}{number}", text, f"{text}-14.04", ((text, text),), ("sh",), text, ((text, text),), cap_add=(text,)
+        )
+        failure = Failure(text, text, 28, text) if outcome is Outcome.ERROR else None
+        tried = (Attempt(job.id, 1, Outcome.FAILED, 1.0, reason=text, failure=failure, log_path="logs/a", log_bytes=9),)
+        jobs.append(JobRecord(job, tried, outcome, text))
+    known = info(
+        name=text, matrix_path=text, hostname=text, host_name=text, kernel=text, warnings=(text,), command_line=(text,)
+    )
+    return RunRecord(known, tuple(jobs), ((text, text),), 1.0, "bad")
 
 
 def _record(

@@ -1,0 +1,158 @@
+"""What a person at a terminal reads, and that the terminal obeys nothing of it."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import re
+import subprocess
+import sys
+
+import pytest
+
+from farm.model.outcome import Outcome
+from farm.model.run import JobRecord, RunRecord
+from farm.report.closing import closing
+from farm.report.live import LiveUi
+from farm.report.terminal import PlainUi, QuietUi
+from tests.unit.report.runs import hostile, info, mixed, one
+
+EVIL = "\x1b]0;x\x07\x1b[2J\u202e\r\n\x9b31m"
+HOSTILE = re.compile("[\x1b\x07\u202e\r\x9b]")
+
+
+def told(make, record, run_dir):
+    """What a UI of the kind writes to a pipe over a whole run."""
+    stream = io.StringIO()
+    ui = make(stream)
+    ui.begin(len(record.jobs), record.info)
+    for each in record.jobs:
+        if each.outcome is not None:
+            ui.started(each.job)
+            ui.finished(each.job, each.outcome, each.reason, each.attempts[-1] if each.attempts else None)
+    if make is PlainUi:
+        ui.note("a note" + EVIL)
+    ui.end(record, str(run_dir))
+    return stream.getvalue()
+
+
+def shown(run_dir, record, *, columns=80, end=True):
+    """What ``LiveUi`` writes to a terminal of its own over a run; without ``end``, one that is never told of its end."""
+    main, terminal = pty.openpty()
+    with open(main, "rb", buffering=0) as screen, open(terminal, "w", encoding="utf-8") as stream:
+        os.environ["COLUMNS"], before = str(columns), os.environ.get("COLUMNS")
+        try:
+            ticks = iter(range(10**6))
+            ui = LiveUi(stream, clock=lambda: float(next(ticks)))
+            ui.begin(len(record.jobs), record.info)
+            for each in record.jobs:
+                ui.started(each.job)
+                if each.outcome is not None:
+                    ui.finished(each.job, each.outcome, each.reason, each.attempts[-1] if each.attempts else None)
+            if end:
+                ui.end(record, str(run_dir))
+            stream.flush()
+        finally:
+            os.environ.pop("COLUMNS") if before is None else os.environ.update(COLUMNS=before)
+        os.write(terminal, b"\0")  # the last byte there is to read
+        text = b""
+        while not text.endswith(b"\0"):
+            text += screen.read(65536)
+    return text[:-1].decode()
+
+
+@pytest.mark.parametrize("make", [PlainUi, QuietUi])
+def test_D03_a_pipe_gets_no_control_character(tmp_path, make):
+    assert not HOSTILE.search(told(make, hostile(EVIL), tmp_path))
+
+
+def test_D03_a_terminal_gets_no_escape_that_is_not_ours(tmp_path):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "a").write_text(EVIL)
+    text = shown(tmp_path, hostile(EVIL))
+    ours = re.sub(r"\x1b\[(?:\?25[hl]|[0-9;]*m|[0-9]*[AJK]|2K)|\r\n|\r", "", text)
+    assert not HOSTILE.search(ours)
+
+
+def test_each_ended_job_has_a_line_with_its_reason(tmp_path):
+    text = told(PlainUi, one(tmp_path, Outcome.ERROR, b""), tmp_path)
+    line = next(each for each in text.splitlines() if each.startswith("[1/1]"))
+    for each in ("error", "t/d.1", "mount overlay", "ENOSPC", "free some space below the store"):
+        assert each in line
+
+
+def test_a_job_that_never_ran_says_why(tmp_path):
+    job = one(tmp_path, Outcome.ERROR, b"").jobs[0].job
+    record = RunRecord(info(), (JobRecord(job, (), Outcome.ERROR, "image: gone"),), status="infrastructure")
+    assert "[1/1] error              t/d.1: image: gone\n" in told(PlainUi, record, tmp_path)
+
+
+def test_jobs_that_an_interrupted_run_never_started_are_counted_only(tmp_path):
+    jobs = tuple(JobRecord(each.job, (), Outcome.CANCELLED, "interrupted") for each in mixed(tmp_path, 5).jobs)
+    text = told(PlainUi, RunRecord(info(), jobs, status="interrupted"), tmp_path)
+    assert "/45]" not in text
+    assert "45 jobs, interrupted" in text
+
+
+def test_failures_are_last_and_the_verdict_is_the_last_of_all(tmp_path):
+    record = mixed(tmp_path, 20, bad=4)
+    lines = closing(record, str(tmp_path)).splitlines()
+    assert lines[0].startswith("distro")
+    assert lines[-1] == f"report: {tmp_path}/index.html"
+    assert re.fullmatch(r"\d+ of 180 jobs bad in 1m23s", lines[-2])
+    first_error = next(number for number, line in enumerate(lines) if line.startswith("error "))
+    assert not any(line.startswith(("failed ", "timeout ", "oom ")) for line in lines[first_error:])
+
+
+def test_the_last_words_name_opt_outs_and_missing_isolation(tmp_path):
+    good = one(tmp_path, Outcome.PASSED, b"", no_new_privs=False, cap_add=("SYS_PTRACE",))
+    record = RunRecord(info(user_namespace=False, warnings=("no pids quota",)), good.jobs, status="good")
+    text = closing(record, str(tmp_path))
+    assert "warning: no pids quota\n" in text
+    assert "isolation opted out by 1 job, no-new-privs: false, cap-add: SYS_PTRACE: t/d.1\n" in text
+
+
+def test_a_quiet_run_speaks_of_failures_only(tmp_path):
+    assert told(QuietUi, one(tmp_path, Outcome.PASSED, b""), tmp_path) == ""
+    assert told(QuietUi, one(tmp_path, Outcome.FAILED, b"it broke\n"), tmp_path).startswith("failed t/d.1")
+
+
+@pytest.mark.parametrize("end", [True, False])
+def test_the_cursor_is_never_left_hidden(tmp_path, end):
+    text = shown(tmp_path, mixed(tmp_path, 2, bad=2), end=end)
+    # From the last time that it is hidden, it is shown again before anything else is drawn.
+    assert "\x1b[?25h" in text
+    assert re.fullmatch(r"[^\x20-\x7e]*", re.split(r"\x1b\[\?25l", text)[-1].split("\x1b[?25h")[0])
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80, 150])
+def test_a_live_line_fits_its_terminal(tmp_path, columns):
+    running = RunRecord(info(), tuple(JobRecord(each.job) for each in mixed(tmp_path, 3).jobs))
+    text = re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", shown(tmp_path, running, columns=columns, end=False))
+    drawn = [line for line in re.split(r"[\r\n]+", text) if re.search(r"\d+:\d\d|running", line)]
+    assert drawn
+    assert max(map(len, drawn)) <= columns
+
+
+def test_no_colour_where_none_is_wanted(tmp_path, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not re.search(r"\x1b\[3\dm", shown(tmp_path, mixed(tmp_path, 2, bad=1)))
+
+
+def test_a_reader_that_goes_away_costs_the_run_nothing(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from tests.unit.report.runs import mixed\n"
+        "from farm.report.terminal import PlainUi\n"
+        "record = mixed(Path(sys.argv[1]), 300); ui = PlainUi(sys.stdout); ui.begin(1, record.info)\n"
+        "for each in record.jobs: ui.finished(each.job, each.outcome, each.reason, None)\n"
+        "ui.end(record, sys.argv[1]); sys.stderr.write('alive')\n"
+    )
+    pipe = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with pipe:
+        assert pipe.stdout
+        assert pipe.stderr
+        pipe.stdout.readline()
+        pipe.stdout.close()
+        assert pipe.stderr.read() == b"alive"
+    assert pipe.returncode == 0
