@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import signal
 import time
-from collections.abc import Callable, Iterator
 
 from farm.container.spec import ContainerSpec
 from farm.engine import abi, verdict
+from farm.engine.deadline import Deadline
 from farm.engine.disk import make_disk
+from farm.engine.failure import StepError, errored, step
 from farm.engine.log import LogCapture
+from farm.engine.thread import in_thread
 from farm.errors import FarmError
 from farm.kernel import capability
 from farm.kernel.userns import IdMap
 from farm.launcher.client import Client
 from farm.launcher.container import Container, Ended
 from farm.launcher.filter import compile_filter
-from farm.model.job import Attempt, Failure, Job
-from farm.model.outcome import Outcome
+from farm.model.job import Attempt, Job
 from farm.model.paths import safe_name
 from farm.model.ports import EngineInfo, Work
 
 LOG_CAP_BYTES = 64 << 20
-_SETUP_LIMIT_S = 120.0
 GRACE_S = 5.0
 """Between SIGTERM and SIGKILL of a job that ran past its timeout."""
 
@@ -80,14 +78,14 @@ class LocalEngine:
         try:
             log = LogCapture(os.path.join(self._run_dir, name), self._log_cap_bytes)
         except OSError as error:
-            return _errored(work, started_at, "open log", error)
+            return errored(work, started_at, "open log", error)
         self._running[work.job.id] = None
         try:
             return await self._attempt(work, log, name, started_at)
-        except _StepError as error:
-            return _errored(work, started_at, error.step, error.cause)
+        except StepError as error:
+            return errored(work, started_at, error.step, error.cause)
         except OSError as error:
-            return _errored(work, started_at, "capture log", error)
+            return errored(work, started_at, "capture log", error)
         finally:
             log.close()
             self._running.pop(work.job.id, None)
@@ -140,14 +138,14 @@ class LocalEngine:
         )
 
     async def _launched(self, work: Work, log: LogCapture) -> Container:
-        """The attempt's container; the write end of ``log`` is then only its own. Raises ``_StepError``."""
+        """The attempt's container; the write end of ``log`` is then only its own. Raises ``StepError``."""
         job = work.job
         disk: tuple[int, ...] = ()
         try:
             if job.limits.disk_bytes is not None:
-                with _step("make disk"):
-                    disk = (await _in_thread(make_disk, self._scratch_dir, job.limits.disk_bytes),)
-            with _step("launch"):
+                with step("make disk"):
+                    disk = (await in_thread(make_disk, self._scratch_dir, job.limits.disk_bytes),)
+            with step("launch"):
                 client = await self._zygote()
                 spec = self._spec(work, client)
                 container = client.launch(spec, (self._null_fd, log.write_fd, log.write_fd, *disk))
@@ -162,7 +160,7 @@ class LocalEngine:
 
     async def _watch(self, container: Container, timeout_s: float) -> tuple[str, Ended]:
         """Wait for the end; the text says which timeout was acted on, if any."""
-        deadline = _Deadline(container, timeout_s, self._grace_s)
+        deadline = Deadline(container, timeout_s, self._grace_s)
         try:
             ended = await asyncio.shield(container.ended)  # who gives up waiting must not take it from the client
         finally:
@@ -217,88 +215,7 @@ class LocalEngine:
         return tuple({**given, **own}.items())
 
 
-class _StepError(Exception):
-    """What kept an attempt from its container: the farm's own failure."""
-
-    def __init__(self, step: str, cause: OSError | FarmError) -> None:
-        super().__init__(step)
-        self.step = step
-        self.cause = cause
-
-
-@contextlib.contextmanager
-def _step(name: str) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, FarmError) as error:
-        raise _StepError(name, error) from error
-
-
-async def _in_thread(make: Callable[[str, int], int], folder: str, size_bytes: int) -> int:
-    """The descriptor that ``make`` returns, made in a thread; closed where nobody waits for it any more."""
-    future = asyncio.get_running_loop().run_in_executor(None, make, folder, size_bytes)
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        future.add_done_callback(_close_result)
-        raise
-
-
-def _close_result(future: asyncio.Future[int]) -> None:
-    if not future.cancelled() and future.exception() is None:
-        os.close(future.result())
-
-
-class _Deadline:
-    """Ends a container whose command runs longer than ``timeout_s``: SIGTERM, ``grace_s``, then everything killed.
-
-    Set-up does not count, but must not take for ever either. All on the monotonic clock, which is the loop's.
-    """
-
-    def __init__(self, container: Container, timeout_s: float, grace_s: float) -> None:
-        self._container = container
-        self._timeout_s = timeout_s
-        self._grace_s = grace_s
-        self._loop = asyncio.get_running_loop()
-        self._setup_until_s = self._loop.time() + max(timeout_s, _SETUP_LIMIT_S)
-        self._timer = self._loop.call_later(timeout_s, self._check)
-        self.passed = False
-
-    def cancel(self) -> None:
-        self._timer.cancel()
-
-    def _check(self) -> None:
-        container, now_s = self._container, self._loop.time()
-        container.hear()
-        if container.started_s is None:
-            if now_s >= self._setup_until_s:
-                container.fail(Failure("set up container", f"not done after {_SETUP_LIMIT_S:g} s"))
-                container.kill()
-                return
-            self._timer = self._loop.call_later(self._timeout_s, self._check)
-        elif (left_s := container.started_s + self._timeout_s - now_s) > 0:
-            self._timer = self._loop.call_later(left_s, self._check)
-        else:
-            self.passed = True
-            container.signal(signal.SIGTERM)
-            self._timer = self._loop.call_later(self._grace_s, container.kill)
-
-
 def hostname(job: Job) -> str:
     """A host name (RFC 1123, at most 63 characters) that says which distro and test this is."""
     text = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in f"{job.test}-{job.distro}")
     return text[:63].strip("-").lower() or "farm"
-
-
-def _errored(work: Work, started_at: float, step: str, error: Exception) -> Attempt:
-    number = error.errno or 0 if isinstance(error, OSError) else 0
-    hint = error.remedy if isinstance(error, FarmError) else ""
-    failure = Failure(step, str(error), number, hint)
-    return Attempt(
-        job_id=work.job.id,
-        number=work.number,
-        outcome=Outcome.ERROR,
-        started_at=started_at,
-        failure=failure,
-        reason=f"{step}: {failure.message}",
-    )

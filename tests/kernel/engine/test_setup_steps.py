@@ -15,6 +15,7 @@ from farm.errors import FarmError
 from farm.kernel.userns import IdMap
 from farm.model.distro import Overlay
 from farm.model.limits import Limits
+from farm.model.outcome import Outcome
 from tests.kernel.engine.live import ended, launched, zygote
 
 MIB = 1 << 20
@@ -179,3 +180,10 @@ def test_A11_image_at_a_path_of_odd_characters(alpine, tmp_path, name):
 
     line, end = asyncio.run(talk())
     assert (line, end.status, end.failure) == (b"found\n", 0, None)
+
+
+def test_C02_capability_that_nobody_knows_is_an_error_of_the_attempt(run):
+    attempt, _ = run("true", cap_add=("NET_WARP",))
+    assert attempt.outcome is Outcome.ERROR
+    assert attempt.failure.step == "launch"
+    assert "NET_WARP" in attempt.reason

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.engine import abi
-from farm.engine.local import _in_thread, hostname
+from farm.engine.local import hostname
+from farm.engine.thread import in_thread
 from farm.kernel import process
 from farm.model.distro import Facts, Image
 from farm.model.job import Job
@@ -47,7 +48,7 @@ def test_descriptor_made_for_nobody_is_closed(tmp_path):
         return made[-1]
 
     async def give_up():
-        waiting = asyncio.ensure_future(_in_thread(make, str(tmp_path), 1))
+        waiting = asyncio.ensure_future(in_thread(make, str(tmp_path), 1))
         await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -62,5 +63,5 @@ def test_descriptor_made_for_nobody_is_closed(tmp_path):
 
 
 def test_descriptor_made_for_somebody_is_theirs(tmp_path):
-    fd = asyncio.run(_in_thread(lambda folder, _: os.open(folder, os.O_RDONLY), str(tmp_path), 1))
+    fd = asyncio.run(in_thread(lambda folder, _: os.open(folder, os.O_RDONLY), str(tmp_path), 1))
     os.close(fd)

@@ -59,8 +59,19 @@ def info(**changed: object) -> RunInfo:
     return RunInfo(**(known | changed))  # type: ignore[arg-type]
 
 
-def mixed(run_dir: Path, tests: int, *, axis: int = 1, distros: tuple[str, ...] = DISTROS, bad: int = 20) -> RunRecord:
-    """``tests`` x ``distros`` x ``axis`` jobs, about one in ``bad`` of them not passed; their logs are written."""
+def mixed(
+    run_dir: Path,
+    tests: int,
+    *,
+    axis: int = 1,
+    distros: tuple[str, ...] = DISTROS,
+    bad: int = 20,
+    logged: bool = True,
+) -> RunRecord:
+    """``tests`` x ``distros`` x ``axis`` jobs, about one in ``bad`` of them not passed.
+
+    Their logs are written, those of good ones only if ``logged``.
+    """
     dice = random.Random(7)  # seeded: the same run every time
     records = []
     for test in range(tests):
@@ -68,7 +79,7 @@ def mixed(run_dir: Path, tests: int, *, axis: int = 1, distros: tuple[str, ...] 
             for value in range(axis):
                 axes = (("opt", f"O{value}"),) if axis > 1 else ()
                 name = f"check-{test:02d}" if test % 5 else f"package-manager-version-{test:02d}"
-                records.append(_record(run_dir, name, distro, axes, dice, bad))
+                records.append(_record(run_dir, name, distro, axes, dice, bad, logged=logged))
     return RunRecord(info(), tuple(records), duration_s=83.4, status="bad")
 
 
@@ -114,7 +125,14 @@ def hostile(text: str) -> RunRecord:
 
 
 def _record(
-    run_dir: Path, test: str, distro: str, axes: tuple[tuple[str, str], ...], dice: random.Random, bad: int
+    run_dir: Path,
+    test: str,
+    distro: str,
+    axes: tuple[tuple[str, str], ...],
+    dice: random.Random,
+    bad: int,
+    *,
+    logged: bool,
 ) -> JobRecord:
     suffix = "[" + ",".join(f"{name}={value}" for name, value in axes) + "]" if axes else ""
     job = Job(
@@ -132,14 +150,22 @@ def _record(
     )
     outcome, reason, wait_status = dice.choice(_MIXED) if dice.randrange(bad) == 0 else (Outcome.PASSED, "", 0)
     tried = Outcome.FAILED if outcome is Outcome.FLAKY else outcome
-    attempts = [attempt(run_dir, job, 1, tried, reason, wait_status, dice)]
+    attempts = [attempt(run_dir, job, 1, tried, reason, wait_status, dice, logged=logged)]
     if outcome is Outcome.FLAKY:
-        attempts.append(attempt(run_dir, job, 2, Outcome.PASSED, "", 0, dice))
+        attempts.append(attempt(run_dir, job, 2, Outcome.PASSED, "", 0, dice, logged=logged))
     return JobRecord(job, tuple(attempts), outcome, reason)
 
 
 def attempt(
-    run_dir: Path, job: Job, number: int, outcome: Outcome, reason: str, wait_status: int | None, dice: random.Random
+    run_dir: Path,
+    job: Job,
+    number: int,
+    outcome: Outcome,
+    reason: str,
+    wait_status: int | None,
+    dice: random.Random,
+    *,
+    logged: bool = True,
 ) -> Attempt:
     """An attempt with usage that fits its outcome, and its log in ``run_dir``."""
     path = f"logs/{safe_name(job.id)}/{number}.log"
@@ -147,8 +173,9 @@ def attempt(
     text = "".join(f'\x1b[32m[{n:4d}]\x1b[0m checking <stdio.h> & "friends"… yes\n' for n in range(lines))
     if outcome.bad:
         text += "test_parse.c:214: \x1b[1;31merror\x1b[0m: assertion `tree->left != NULL' failed\nmake: *** [check] Error 2\n"
-    os.makedirs(run_dir / os.path.dirname(path), exist_ok=True)
-    (run_dir / path).write_text(text)
+    if outcome.bad or logged:
+        os.makedirs(run_dir / os.path.dirname(path), exist_ok=True)
+        (run_dir / path).write_text(text)
     oom = outcome is Outcome.OOM
     limit = job.limits.memory_bytes
     usage = Usage(
