@@ -24,12 +24,8 @@ class LogCapture:
         self._cap_bytes = cap_bytes
         self.kept_bytes = 0
         self.lost_bytes = 0
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        try:
-            self._file = os.open(path, flags, 0o644)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            self._file = os.open(path, flags, 0o644)
+        _make_folder(os.path.dirname(path))
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         self._read_fd, self.write_fd = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._read_fd, False)
         self._error: OSError | None = None
@@ -92,3 +88,13 @@ class LogCapture:
                 kept = kept[written:]
         except OSError as error:
             self._error = error
+
+
+def _make_folder(path: str) -> None:
+    """``os.makedirs`` looks at every parent first; here there is one but for the first log of a run."""
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        os.makedirs(path, exist_ok=True)
