@@ -77,8 +77,12 @@ class Init:
         directory: str,
         terminal: bytes,
         descriptors: Sequence[int],
+        direct: tuple[str, ...] = (),
     ) -> None:
-        """Start a command in a session of its own and say so; on failure say why. Closes ``descriptors``."""
+        """Start a command in a session of its own and say so; on failure say why. Closes ``descriptors``.
+
+        ``direct`` is tried in place of ``argv`` first, and its failure is nobody's business.
+        """
         master = slave = -1
         try:
             if terminal:
@@ -92,7 +96,7 @@ class Init:
             os.chdir(directory)
             try:
                 self._set_oom_score(_OOM_FIRST)
-                pid = command.spawn(argv, environment, actions)
+                pid = _first(direct, environment, actions) or command.spawn(argv, environment, actions)
             finally:
                 self._set_oom_score(0)
                 os.chdir("/")
@@ -179,6 +183,14 @@ class Init:
             sockets.send(self._control, data, descriptors)
         except BrokenPipeError:  # nobody listens any more; the loop sees that next
             pass
+
+
+def _first(direct: tuple[str, ...], environment: dict[str, str], actions: list[tuple[object, ...]]) -> int:
+    """The pid of ``direct``, 0 where there is none."""
+    try:
+        return command.spawn(direct, environment, actions) if direct else 0
+    except KernelError:
+        return 0
 
 
 def _kill_all() -> None:

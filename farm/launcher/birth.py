@@ -35,8 +35,8 @@ def live(
         program, command, hold = marshal.loads(order)
         pid1 = Init(sockets.Socket(fileno=control), hold=hold)
         _become(pid1, program, rest, userns_fd, filters, title_area)
-        argv, environment, directory, terminal = command
-        pid1.spawn(0, argv, environment, directory, terminal, rest[:3])
+        argv, environment, directory, terminal, direct = command
+        pid1.spawn(0, argv, environment, directory, terminal, rest[:3], direct)
         pid1.loop()
         code = 0
     finally:

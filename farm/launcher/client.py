@@ -131,7 +131,7 @@ class Client:
         assert self._manager is not None, "not started"
         assert self._host is not None, "not started"
         container.group = group = self._manager.acquire(spec.limits)
-        command = (spec.argv, dict(spec.environment), spec.working_directory, spec.terminal)
+        command = (spec.argv, dict(spec.environment), spec.working_directory, spec.terminal, spec.direct)
         order = marshal.dumps((program.program(spec, self._host, group), command, spec.hold))
         cgroup = (group.v2_fd,) if group.v2_fd >= 0 else ()
         head = container.number.to_bytes(8, "little") + bytes((len(cgroup),))

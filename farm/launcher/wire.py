@@ -10,8 +10,8 @@ FILTER      id, seccomp program                                                 
 LAUNCH      id (8 bytes), cgroup (1 byte), order                                 [cgroup,] control, 0, 1, 2[, disk]
 ==========  ===================================================================  ===========================================
 
-An order is ``(program, (argv, environment, directory, terminal), hold)``; see ``birth``. From the zygote comes text, its
-fields separated by NUL:
+An order is ``(program, (argv, environment, directory, terminal, direct), hold)``; see ``birth``. From the zygote comes
+text, its fields separated by NUL:
 
 ==========  ===================================================================  ===========================================
 to client   fields                                                               descriptors
