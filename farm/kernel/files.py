@@ -1,11 +1,11 @@
-"""openat2(2): opening a path without leaving a directory."""
+"""openat2(2): opening a path without leaving a directory; syncfs(2)."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 
-from farm.kernel.libc import Path, encoded, failed, syscall
+from farm.kernel.libc import Path, encoded, failed, function, syscall
 
 RESOLVE_NO_XDEV = 0x01
 RESOLVE_NO_MAGICLINKS = 0x02
@@ -14,6 +14,8 @@ RESOLVE_BENEATH = 0x08
 RESOLVE_IN_ROOT = 0x10
 
 _NR_openat2 = 437
+
+_syncfs = function("syncfs", ctypes.c_int)
 
 
 class _OpenHow(ctypes.Structure):
@@ -32,3 +34,9 @@ def openat2(dir_fd: int, path: Path, flags: int, *, mode: int = 0, resolve: int 
     if fd < 0:
         raise failed("openat2", path, hex(flags), hex(resolve))
     return fd
+
+
+def syncfs(fd: int) -> None:
+    """Wait until everything written to the file system that ``fd`` is on has reached its disk. Holds the interpreter."""
+    if _syncfs(fd):
+        raise failed("syncfs", fd)

@@ -1,0 +1,1 @@
+"""Journal rows become reports: a page, a file for CI servers, one for programs, and words on a terminal."""

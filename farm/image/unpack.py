@@ -1,0 +1,255 @@
+"""Members of an archive become files below ``/``, of which nothing but the image is there: see ``worker``.
+
+Every name resolves inside, so this is about what an archive may mean, not about where it may reach. Refused: names with
+``..``, hard links that are absolute or lead through a symbolic link. A leading ``/`` is dropped. A member replaces what has
+its name, a folder only while it is empty; folders that no member makes are root's, 0755.
+
+Kept: folders, files, holes, symbolic and hard links, modes with setuid bits, owners up to 65,534, times from 1901 to 2446
+(what ext4 can; the file system cuts off what it cannot), ``user.*`` attributes. Dropped and counted: devices, FIFOs, other
+attributes (file capabilities, ACLs), kinds of members that nobody knows. An owner beyond 65,534 becomes that (nobody).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import math
+import os
+import stat
+import tarfile
+from collections import Counter
+from collections.abc import Callable
+from typing import TypeVar
+
+from farm.errors import ImageError, KernelError
+from farm.image.archive import members
+from farm.image.limits import UnpackLimits
+from farm.image.stream import Stream
+from farm.kernel import files
+
+_FIRST_TIME_S, _LAST_TIME_S = -(1 << 31), (3 << 32) + (1 << 31) - 1
+_NOBODY = 65534
+_XATTR = "SCHILY.xattr."
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+_KINDS = {tarfile.CHRTYPE: "device", tarfile.BLKTYPE: "device", tarfile.FIFOTYPE: "fifo"}
+_Made = TypeVar("_Made")
+_STRAIGHT = files.RESOLVE_BENEATH | files.RESOLVE_NO_SYMLINKS
+
+
+class Unpacker:
+    """Unpacks one archive; ``members``, ``size_bytes`` and ``dropped`` say what came of it."""
+
+    def __init__(self, stream: Stream, limits: UnpackLimits) -> None:
+        self.members = 0
+        self.size_bytes = 0
+        self.dropped: Counter[str] = Counter()
+        self._stream = stream
+        self._limits = limits
+        self._root = os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._parent, self._parent_fd = "", os.dup(self._root)
+        self._folder_times: dict[str, int] = {}
+
+    def run(self) -> None:
+        """Unpack all of it and wait until it is on the disk. ``ImageError``, or ``OSError`` where the disk is full."""
+        os.umask(0)
+        for member in members(self._stream):
+            self._count(member)
+            try:
+                self._extract(member)
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
+                    raise
+                raise ImageError(
+                    "the archive cannot be unpacked", f"{_shown(member.name)}: {error.strerror}"
+                ) from error
+            except (ValueError, OverflowError) as error:
+                raise ImageError("the archive is damaged or hostile", f"{_shown(member.name)}: {error}") from error
+        for path, mtime_s in reversed(self._folder_times.items()):
+            with contextlib.suppress(OSError):  # a later member may have replaced it
+                os.utime(path or ".", (mtime_s, mtime_s), dir_fd=self._root, follow_symlinks=False)
+        files.syncfs(self._root)
+
+    def _count(self, member: tarfile.TarInfo) -> None:
+        self.members += 1
+        self.size_bytes += member.size if member.isreg() else 0
+        if self.members > self._limits.members:
+            raise ImageError("the archive is too large", f"it has more than {self._limits.members} members")
+        if self.size_bytes > self._limits.total_bytes:
+            raise ImageError("the archive is too large", f"its files hold more than {self._limits.total_bytes} bytes")
+
+    def _extract(self, member: tarfile.TarInfo) -> None:
+        path = _inside(member.name)
+        parent, _, name = path.rpartition("/")
+        if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
+            self.dropped[_KINDS.get(member.type, "unknown")] += 1
+        elif not name:
+            if member.isdir():
+                self._finish_folder(member, self._root, "")
+        elif member.isdir():
+            self._make_folder(member, self._enter(parent), name, path)
+        elif member.islnk():
+            self._link(member, self._enter(parent), name)
+        elif member.issym():
+            self._symlink(member, self._enter(parent), name)
+        else:
+            self._write(member, self._enter(parent), name)
+
+    # Folders
+
+    def _enter(self, parent: str) -> int:
+        """A descriptor of the folder ``parent``, made if it is not there; the same one as long as that stays the same."""
+        if parent != self._parent:
+            fd = self._opened(parent)
+            os.close(self._parent_fd)
+            self._parent, self._parent_fd = parent, fd
+        return self._parent_fd
+
+    def _opened(self, path: str) -> int:
+        if not path:
+            return os.dup(self._root)
+        try:
+            return files.openat2(self._root, path, _FOLDER)
+        except KernelError as error:
+            if error.errno != errno.ENOENT:
+                raise
+        above, _, name = path.rpartition("/")
+        fd = self._opened(above)
+        try:
+            os.mkdir(name, 0o755, dir_fd=fd)  # fails where a symbolic link of that name leads nowhere
+        finally:
+            os.close(fd)
+        return files.openat2(self._root, path, _FOLDER)
+
+    def _make_folder(self, member: tarfile.TarInfo, within: int, name: str, path: str) -> None:
+        try:
+            os.mkdir(name, 0o700, dir_fd=within)
+        except FileExistsError:
+            if not stat.S_ISDIR(os.stat(name, dir_fd=within, follow_symlinks=False).st_mode):
+                _clear(within, name)
+                os.mkdir(name, 0o700, dir_fd=within)
+        fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=within)
+        try:
+            self._finish_folder(member, fd, path)
+        finally:
+            os.close(fd)
+
+    def _finish_folder(self, member: tarfile.TarInfo, fd: int, path: str) -> None:
+        self._attributes(member, fd)
+        os.fchown(fd, *self._owner(member))
+        os.fchmod(fd, member.mode & 0o7777)
+        # What comes into it later changes its time, so that is set at the end; the last of its members counts.
+        self._folder_times.pop(path, None)
+        self._folder_times[path] = _time(member)
+
+    # Files and links
+
+    def _write(self, member: tarfile.TarInfo, within: int, name: str) -> None:
+        fd = self._placed(lambda: os.open(name, _NEW_FILE, 0o600, dir_fd=within), within, name)
+        try:
+            if member.issparse():
+                self._write_sparse(member, fd)
+            else:
+                self._stream.copy(fd, member.size)
+            self._attributes(member, fd)
+            os.fchown(fd, *self._owner(member))
+            os.fchmod(fd, member.mode & 0o7777)
+            when = _time(member)
+            os.utime(fd, (when, when))
+        finally:
+            os.close(fd)
+
+    def _write_sparse(self, member: tarfile.TarInfo, fd: int) -> None:
+        end = 0
+        pieces: list[tuple[int, int]] = member.sparse or []  # type: ignore[assignment]  # typeshed says bytes
+        for offset, size in pieces:
+            if offset < end or size < 0 or offset + size > member.size:
+                raise ImageError("the archive is damaged", f"{_shown(member.name)} has holes that overlap")
+            end = offset + size
+            os.lseek(fd, offset, os.SEEK_SET)
+            self._stream.copy(fd, size)
+        os.ftruncate(fd, member.size)
+
+    def _symlink(self, member: tarfile.TarInfo, within: int, name: str) -> None:
+        self._placed(lambda: os.symlink(member.linkname, name, dir_fd=within), within, name)
+        os.chown(name, *self._owner(member), dir_fd=within, follow_symlinks=False)
+        when = _time(member)
+        os.utime(name, (when, when), dir_fd=within, follow_symlinks=False)
+
+    def _link(self, member: tarfile.TarInfo, within: int, name: str) -> None:
+        if member.linkname.startswith("/"):
+            raise _refused(member, f"is a hard link to the absolute path {_shown(member.linkname)}")
+        path = _inside(member.linkname)
+        parent, _, target = path.rpartition("/")
+        try:
+            source = files.openat2(self._root, parent or ".", _FOLDER, resolve=_STRAIGHT)
+        except KernelError as error:
+            reason = "leads through a symbolic link" if error.errno == errno.ELOOP else error.strerror
+            raise _refused(member, f"is a hard link to {_shown(member.linkname)}, which {reason}") from error
+        try:
+            if path == _inside(member.name):
+                raise _refused(member, "is a hard link to itself")
+            self._placed(
+                lambda: os.link(target, name, src_dir_fd=source, dst_dir_fd=within, follow_symlinks=False), within, name
+            )
+        finally:
+            os.close(source)
+
+    def _attributes(self, member: tarfile.TarInfo, fd: int) -> None:
+        for key, value in member.pax_headers.items():
+            if not key.startswith(_XATTR):
+                continue
+            name = key.removeprefix(_XATTR)
+            try:
+                if not name.startswith("user."):
+                    raise PermissionError
+                os.setxattr(fd, name, value.encode("utf-8", "surrogateescape"))
+            except OSError:  # a file system without attributes, or without room for this one
+                self.dropped["attribute"] += 1
+
+    def _owner(self, member: tarfile.TarInfo) -> tuple[int, int]:
+        if 0 <= member.uid <= _NOBODY and 0 <= member.gid <= _NOBODY:
+            return member.uid, member.gid
+        self.dropped["owner"] += 1
+        uid, gid = (each if 0 <= each <= _NOBODY else _NOBODY for each in (member.uid, member.gid))
+        return uid, gid
+
+    def _placed(self, make: Callable[[], _Made], within: int, name: str) -> _Made:
+        """What ``make`` gives, once what has the name ``name`` has given way."""
+        try:
+            return make()
+        except FileExistsError:
+            _clear(within, name)
+            return make()
+
+
+def _clear(within: int, name: str) -> None:
+    """Make room for a member that comes again: everything but a folder with something in it gives way."""
+    try:
+        os.unlink(name, dir_fd=within)
+    except IsADirectoryError:
+        os.rmdir(name, dir_fd=within)
+
+
+def _inside(name: str) -> str:
+    """``name`` below the image's root, without ``.`` and empty parts; empty for the root itself."""
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise ImageError("the archive holds a name that is refused", f"{_shown(name)} goes up with ..")
+    return "/".join(parts)
+
+
+def _refused(member: tarfile.TarInfo, why: str) -> ImageError:
+    return ImageError("the archive holds a link that is refused", f"{_shown(member.name)} {why}")
+
+
+def _shown(name: str) -> str:
+    """A name for people: printable, not long."""
+    text = ascii(name)
+    return text if len(text) <= 200 else f"{text[:200]}..."
+
+
+def _time(member: tarfile.TarInfo) -> int:
+    if not math.isfinite(member.mtime):
+        return 0
+    return int(min(max(member.mtime, _FIRST_TIME_S), _LAST_TIME_S))

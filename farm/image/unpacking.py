@@ -1,0 +1,115 @@
+"""Starts the locked-in worker on an archive, waits for it and believes nothing it says beyond a few numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import astuple, dataclass
+from typing import TypeAlias
+
+from farm.errors import ImageError
+from farm.image.limits import UnpackLimits
+from farm.kernel.userns import IdMap
+
+_CODE = """
+import sys
+_, archive, root, base, parent, *rest = sys.argv
+limits, sys.path[:] = rest[:7], rest[7:]
+from farm.image.limits import UnpackLimits
+from farm.image.worker import main
+main(int(archive), root, int(base), UnpackLimits(*map(int, limits)), int(parent))
+"""
+_LOOK_S = 0.02
+_MOST_SAID_BYTES = 1 << 16
+
+Stopped: TypeAlias = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """What came of an archive; ``dropped`` is (kind, how many), ``confined`` as what the worker ran."""
+
+    members: int
+    size_bytes: int
+    dropped: tuple[tuple[str, int], ...]
+    confined: str
+
+
+def unpack(
+    archive_fd: int, source: str, root: str, id_map: IdMap | None, limits: UnpackLimits, stopped: Stopped
+) -> Unpacked:
+    """Unpack the archive that ``archive_fd`` reads, called ``source`` in messages, into the empty folder ``root``.
+
+    On return it is on the disk. ``ImageError`` where the archive is not what it should be, a limit is passed, or ``stopped``,
+    which is asked on this thread again and again, says so; ``root`` then holds rubbish.
+    """
+    with _started(archive_fd, root, id_map, limits) as process:
+        said, errors = _heard(process, source, limits, stopped)
+    result = _result(said)
+    if result is not None:
+        return result
+    brief, detail = _error(said, errors, process.returncode)
+    raise ImageError(f"cannot unpack {source}", f"{brief}: {detail}" if detail else brief, _REMEDY)
+
+
+_REMEDY = "it has to be a whole tar archive of a root filesystem; docs/images.md says what is refused"
+
+
+@contextlib.contextmanager
+def _started(
+    archive_fd: int, root: str, id_map: IdMap | None, limits: UnpackLimits
+) -> Iterator[subprocess.Popen[bytes]]:
+    numbers = [str(int(each)) for each in astuple(limits)]
+    base = str(id_map.base if id_map is not None else 0)
+    command = [sys.executable, "-I", "-S", "-B", "-c", _CODE, str(archive_fd), root, base, str(os.getpid()), *numbers]
+    with subprocess.Popen(
+        [*command, *sys.path],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=(archive_fd,),
+        env={},
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _heard(
+    process: subprocess.Popen[bytes], source: str, limits: UnpackLimits, stopped: Stopped
+) -> tuple[bytes, bytes]:
+    """What it wrote to its two outputs, once it has ended."""
+    deadline_s = time.monotonic() + limits.timeout_s
+    while True:
+        try:
+            return process.communicate(timeout=_LOOK_S)
+        except subprocess.TimeoutExpired:
+            if stopped():
+                raise ImageError("the import was given up", source) from None
+            if time.monotonic() > deadline_s:
+                raise ImageError(f"cannot unpack {source}", f"it took longer than {limits.timeout_s:g} s") from None
+
+
+def _result(said: bytes) -> Unpacked | None:
+    if len(said) > _MOST_SAID_BYTES:
+        return None
+    try:
+        given = json.loads(said)
+        dropped = tuple(sorted((str(kind)[:40], int(count)) for kind, count in given["dropped"].items()))
+        return Unpacked(int(given["members"]), int(given["size_bytes"]), dropped, str(given["confined"])[:40])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _error(said: bytes, errors: bytes, status: int) -> tuple[str, str]:
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        brief, detail = json.loads(said[:_MOST_SAID_BYTES])["error"]
+        return str(brief), str(detail)
+    last = errors[-2000:].decode(errors="replace").strip().rpartition("\n")[2]
+    return "the unpacker died", last or (f"signal {-status}" if status < 0 else f"exit {status}")
