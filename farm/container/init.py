@@ -50,14 +50,14 @@ _OOM_FIRST = 500  # so that the kernel picks the command before PID 1, whose dea
 
 
 class Init:
-    """The loop of PID 1. Owns ``control``, its socket; ``hold`` keeps it after the main command has ended."""
+    """The loop of PID 1. Owns ``control``, its socket."""
 
     __slots__ = ("_children", "_control", "_hold", "_oom_fd", "_wakeup_read")
 
-    def __init__(self, control: sockets.Socket, *, hold: bool) -> None:
+    def __init__(self, control: sockets.Socket) -> None:
         self._control = control
         self._oom_fd = -1
-        self._hold = hold
+        self._hold = False
         self._children: dict[int, int] = {}  # pid of a spawned command -> its number
         self._wakeup_read = -1
 
@@ -110,8 +110,9 @@ class Init:
                 if fd >= 0:
                     os.close(fd)
 
-    def loop(self) -> None:
-        """Serve until the main command has ended (and, where held, the zygote said to go), or nobody is there."""
+    def loop(self, *, hold: bool) -> None:
+        """Serve until the main command has ended (and, where ``hold``, somebody said to go), or nobody is there."""
+        self._hold = hold
         poller = select.poll()
         poller.register(self._control, select.POLLIN)
         poller.register(self._wakeup_read, select.POLLIN)

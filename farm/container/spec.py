@@ -24,7 +24,6 @@ class ContainerSpec:
 
     overlays: tuple[Overlay, ...]
     argv: tuple[str, ...]
-    direct: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     hostname: str = "farm"
     working_directory: str = "/"
@@ -36,6 +35,7 @@ class ContainerSpec:
     personality: int = 0
     hold: bool = False
     terminal: bytes = b""
+    direct: tuple[str, ...] = ()
     resolv_conf: str = "# loopback only: this container has no network\n"
 
 

@@ -27,6 +27,9 @@ from __future__ import annotations
 
 from farm.errors import KernelError
 
+MOST_BYTES = 4 << 20
+"""The longest message: more than the kernel takes for the arguments and environment of a program with an 8 MiB stack."""
+
 CONFIGURE, FILTER, LAUNCH = 1, 2, 3
 READY, UNREADY, BORN, STILLBORN = "ready", "unready", "born", "stillborn"
 
