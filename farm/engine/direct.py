@@ -17,6 +17,8 @@ _COMMAND = re.compile(r"/[A-Za-z0-9_./+-]+(?: +[A-Za-z0-9_./:=,@%+-]+)*")
 
 def words(argv: tuple[str, ...], script: str) -> tuple[str, ...]:
     """What ``argv`` (a shell, its options, ``-c``, ``script``) comes to without the shell; empty where that is not plain."""
+    if len(argv) < 3:
+        return ()
     shell, *options = argv[:-2]
     if argv[-2:] != ("-c", script) or os.path.basename(shell) not in _SHELLS:
         return ()
