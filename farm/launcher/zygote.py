@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import gc
 import marshal
+import mmap
 import os
 
 from farm.container import setup
@@ -29,7 +30,7 @@ class Zygote:
     def __init__(self, client: sockets.Socket, title_area: tuple[int, int]) -> None:
         self._client = client
         self._title_area = title_area
-        self._buffer = bytearray(wire.MOST_BYTES)
+        self._buffer = mmap.mmap(-1, wire.MOST_BYTES, mmap.MAP_PRIVATE)  # only what messages fill takes memory
         self._userns_fd = -1
         self._filters: dict[int, bytes] = {}
 
