@@ -42,8 +42,16 @@ _ORDINARY_IDS = range(1000, 60000)
 
 
 def resolve(store: Store) -> Image:
-    """The image of this host as it is now. Raises ``OSError``."""
+    """The image of this host as it is now. Raises ``OSError``; ``ImageError`` where the store lies in a folder it shows."""
     folders = tuple(f"/{name}" for name in _FOLDERS if os.path.isdir(f"/{name}") and not os.path.islink(f"/{name}"))
+    within = next((top for top in folders if store.home.startswith(top + "/")), None)
+    if within is not None:
+        # overlayfs takes no two layers of which one lies in the other (ELOOP).
+        raise ImageError(
+            "there is no image of this host",
+            f"the farm's folder {store.home} lies in {within}, which the image shows",
+            "name a folder elsewhere in FARM_HOME",
+        )
     hidden = hidden_below(folders, os.path.join(store.digests_dir, "host-walk"))
     kept = _kept_paths(store)
     hidden = {top: _with(top, paths, kept) for top, paths in hidden.items()}

@@ -163,6 +163,8 @@ class Unpacker:
         end = 0
         pieces: list[tuple[int, int]] = member.sparse or []  # type: ignore[assignment]  # typeshed says bytes
         for offset, size in pieces:
+            if size == 0:  # GNU tar fills up its table with these
+                continue
             if offset < end or size < 0 or offset + size > member.size:
                 raise ImageError("the archive is damaged", f"{_shown(member.name)} has holes that overlap")
             end = offset + size

@@ -93,7 +93,9 @@ def _heard(
             if stopped():
                 raise ImageError("the import was given up", source) from None
             if time.monotonic() > deadline_s:
-                raise ImageError(f"cannot unpack {source}", f"it took longer than {limits.timeout_s:g} s") from None
+                raise ImageError(
+                    f"cannot unpack {source}", f"it took longer than {limits.timeout_s:g} s", _REMEDY
+                ) from None
 
 
 def _result(said: bytes) -> Unpacked | None:
