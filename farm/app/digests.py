@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
 
+from farm.errors import ImageError
+from farm.image.digests import DigestCache
 from farm.matrix.problems import MatrixError, Problem
 from farm.model.distro import Distro, SourceKind
 
 
-def check_digests(distros: Iterable[Distro]) -> None:
+def check_digests(distros: Iterable[Distro], cache: DigestCache, stopped: Callable[[], bool] = lambda: False) -> None:
     """Raises ``MatrixError`` with every tarball of ``distros`` that has another digest than it must, naming both.
 
-    A file that cannot be read is left to whoever imports it.
+    A file that cannot be read is left to whoever imports it, and so is all that is left when ``stopped`` says so.
     """
-    problems = [problem for distro in distros if (problem := _problem(distro)) is not None]
+    problems = [problem for distro in distros if (problem := _problem(distro, cache, stopped)) is not None]
     if problems:
         raise MatrixError(tuple(problems))
 
 
-def _problem(distro: Distro) -> Problem | None:
+def _problem(distro: Distro, cache: DigestCache, stopped: Callable[[], bool]) -> Problem | None:
     source = distro.source
     if source.kind is not SourceKind.TARBALL or source.sha256 is None:
         return None
     try:
-        with open(source.path, "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        fd = os.open(source.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
+    try:
+        found = cache.of_file(fd, source.path, stopped)
+    except (ImageError, OSError):
+        return None
+    finally:
+        os.close(fd)
     if found == source.sha256:
         return None
     path, line, column = distro.where.rsplit(":", 2)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from farm.cgroup.detect import sweep_dead
+from farm.image.digests import DigestCache
 from farm.image.store import Store
 from farm.network import links, namespaces
 
@@ -18,7 +20,7 @@ class Collected:
 
 
 def collect(store: Store) -> Collected:
-    """Remove what no live process owns: control groups, network namespaces, links, folders of imports.
+    """Remove what no live process owns: control groups, network namespaces, links, folders of imports; forget old digests.
 
     Mounts need nothing: they are in mount namespaces, which go with the last process in them. Raises ``OSError``.
     """
@@ -28,6 +30,7 @@ def collect(store: Store) -> Collected:
     # A link is made for a namespace that its maker holds: without any, nobody who lives can have made one.
     if not namespaces.names():
         removed += [f"link {each.name}" for each in links.remove_links(links.list_links())]
-    if store.sweep():
-        removed.append("unfinished images of the store")
+    if swept := store.sweep():
+        removed.append(f"{swept} unfinished {'image' if swept == 1 else 'images'} of the store")
+    DigestCache(store.digests_dir).prune(time.time())
     return Collected(tuple(removed), tuple(f"control group {path}" for path in groups.kept))

@@ -22,6 +22,7 @@ from farm.app.interrupts import Interrupts
 from farm.app.supply import Supply
 from farm.engine.local import LocalEngine
 from farm.errors import FarmError
+from farm.image.digests import DigestCache
 from farm.image.store import Store
 from farm.journal import queries
 from farm.journal.writer import JournalWriter
@@ -125,8 +126,11 @@ class _Run:
 
     async def go(self) -> RunOutcome:
         interrupts = Interrupts(self._ui.note)
-        await interrupts.unless_stopped(asyncio.to_thread(check_digests, self._distros))
         store = writable_store(self._options.home)
+        cache = DigestCache(store.digests_dir)
+        await interrupts.unless_stopped(
+            asyncio.to_thread(check_digests, self._distros, cache, lambda: interrupts.stopped)
+        )
         run_id, run_dir = claim_run_dir(self._options.reports, time.time())
         journal = os.path.join(run_dir, JOURNAL)
         try:

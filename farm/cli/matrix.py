@@ -101,11 +101,13 @@ def list_jobs(matrix: str, keyword: str | None, distros: tuple[str, ...], tags: 
 def validate(matrix: str) -> None:
     """Check MATRIX, and show every error in it at once."""
     from farm.app.digests import check_digests
+    from farm.image.digests import DigestCache
+    from farm.image.store import Store
     from farm.matrix.expand import expand
     from farm.matrix.load import load
 
     loaded = load(matrix, options.catalogue())
-    check_digests(loaded.distros)
+    check_digests(loaded.distros, DigestCache(Store(options.home()).digests_dir))
     jobs, distros = _counted(len(expand(loaded)), "job"), _counted(len(loaded.distros), "distro")
     click.echo(f"{matrix}: {jobs} on {distros}, no errors")
 

@@ -50,14 +50,14 @@ _OOM_FIRST = 500  # so that the kernel picks the command before PID 1, whose dea
 
 
 class Init:
-    """The loop of PID 1. Owns ``control``, its socket; ``hold`` keeps it after the main command has ended."""
+    """The loop of PID 1. Owns ``control``, its socket."""
 
     __slots__ = ("_children", "_control", "_hold", "_oom_fd", "_wakeup_read")
 
-    def __init__(self, control: sockets.Socket, *, hold: bool) -> None:
+    def __init__(self, control: sockets.Socket) -> None:
         self._control = control
         self._oom_fd = -1
-        self._hold = hold
+        self._hold = False
         self._children: dict[int, int] = {}  # pid of a spawned command -> its number
         self._wakeup_read = -1
 
@@ -77,8 +77,12 @@ class Init:
         directory: str,
         terminal: bytes,
         descriptors: Sequence[int],
+        direct: tuple[str, ...] = (),
     ) -> None:
-        """Start a command in a session of its own and say so; on failure say why. Closes ``descriptors``."""
+        """Start a command in a session of its own and say so; on failure say why. Closes ``descriptors``.
+
+        ``direct`` is tried in place of ``argv`` first, and its failure is nobody's business.
+        """
         master = slave = -1
         try:
             if terminal:
@@ -92,7 +96,7 @@ class Init:
             os.chdir(directory)
             try:
                 self._set_oom_score(_OOM_FIRST)
-                pid = command.spawn(argv, environment, actions)
+                pid = _first(direct, environment, actions) or command.spawn(argv, environment, actions)
             finally:
                 self._set_oom_score(0)
                 os.chdir("/")
@@ -106,8 +110,9 @@ class Init:
                 if fd >= 0:
                     os.close(fd)
 
-    def loop(self) -> None:
-        """Serve until the main command has ended (and, where held, the zygote said to go), or nobody is there."""
+    def loop(self, *, hold: bool) -> None:
+        """Serve until the main command has ended (and, where ``hold``, somebody said to go), or nobody is there."""
+        self._hold = hold
         poller = select.poll()
         poller.register(self._control, select.POLLIN)
         poller.register(self._wakeup_read, select.POLLIN)
@@ -179,6 +184,14 @@ class Init:
             sockets.send(self._control, data, descriptors)
         except BrokenPipeError:  # nobody listens any more; the loop sees that next
             pass
+
+
+def _first(direct: tuple[str, ...], environment: dict[str, str], actions: list[tuple[object, ...]]) -> int:
+    """The pid of ``direct``, 0 where there is none."""
+    try:
+        return command.spawn(direct, environment, actions) if direct else 0
+    except KernelError:
+        return 0
 
 
 def _kill_all() -> None:

@@ -31,7 +31,9 @@ def program(spec: ContainerSpec, host: Host, group: Group) -> Program:
 
     It is ``lower(plan.plan(spec, host), ...)``, but what thousands of containers have in common is lowered once.
     """
-    common = replace(spec, argv=(), environment=(), hostname="", working_directory="", hold=False, terminal=b"")
+    common = replace(
+        spec, argv=(), direct=(), environment=(), hostname="", working_directory="", hold=False, terminal=b""
+    )
     first, middle, last = _common(common, host)
     cgroups = () if host.cgroup2 else lower((plan.BindCgroups(plan.CGROUP),), host, group)
     return (*enter(host, group), *first, *lower(plan.identity(spec), host, group), *middle, *cgroups, *last)

@@ -14,12 +14,12 @@ class ContainerSpec:
     """One container, as the engine asks the launcher for it.
 
     ``overlays`` are host paths (the launcher maps them to its idmapped views). ``environment`` is what the command gets,
-    whole. ``capabilities`` are bits. ``filter_id`` names a seccomp filter the launcher was given before, 0 for none.
-    ``on_disk`` says that the scratch space is a block device whose descriptor comes with the request, instead of a tmpfs.
-    ``personality`` is the execution domain of personality(2): PER_LINUX32 makes uname(2) speak to 32-bit programs.
-    ``hold`` keeps the container after its command has ended until it is released. ``terminal``, where it is
-    not empty, is the size (``struct winsize``) of a pseudo-terminal for the command; its other end comes back with the
-    answer.
+    whole. ``direct``, where it is not empty, is tried in place of ``argv`` first. ``capabilities`` are bits.
+    ``filter_id`` names a seccomp filter the launcher was given before, 0 for none. ``on_disk`` says that the scratch
+    space is a block device whose descriptor comes with the request, instead of a tmpfs. ``personality`` is the execution
+    domain of personality(2): PER_LINUX32 makes uname(2) speak to 32-bit programs. ``hold`` keeps the container after its
+    command has ended until it is released. ``terminal``, where it is not empty, is the size (``struct winsize``) of a
+    pseudo-terminal for the command; its other end comes back with the answer.
     """
 
     overlays: tuple[Overlay, ...]
@@ -35,6 +35,7 @@ class ContainerSpec:
     personality: int = 0
     hold: bool = False
     terminal: bytes = b""
+    direct: tuple[str, ...] = ()
     resolv_conf: str = "# loopback only: this container has no network\n"
 
 

@@ -7,7 +7,7 @@ import os
 import time
 
 from farm.container.spec import ContainerSpec
-from farm.engine import abi, verdict
+from farm.engine import abi, direct, verdict
 from farm.engine.deadline import Deadline
 from farm.engine.disk import make_disk
 from farm.engine.failure import StepError, errored, step
@@ -186,6 +186,7 @@ class LocalEngine:
         return ContainerSpec(
             overlays=work.image.overlays,
             argv=job.argv,
+            direct=direct.words(job.argv, job.script),
             environment=self._environment(work),
             hostname=hostname(job),
             limits=job.limits,

@@ -54,6 +54,7 @@ def _count() -> int:
 
 
 _COUNT = _count()
+_prctl = function("prctl", ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
 _capset = function("capset", ctypes.POINTER(_Header), ctypes.POINTER(_Data))
 _capget = function("capget", ctypes.POINTER(_Header), ctypes.POINTER(_Data))
 
@@ -89,8 +90,8 @@ def keep_only(bits: int) -> None:
     """
     drop = process.PR_CAPBSET_DROP
     for number in range(_COUNT):
-        # In every container some thirty times: without the wrapper.
-        if not bits >> number & 1 and process._prctl(drop, number, 0, 0, 0):
+        # Some thirty times in every container: straight to the C library.
+        if not bits >> number & 1 and _prctl(drop, number, 0, 0, 0):
             raise failed("prctl", "PR_CAPBSET_DROP", number)
     process.prctl(process.PR_CAP_AMBIENT, process.PR_CAP_AMBIENT_CLEAR_ALL)
     header, data = _Header(_VERSION_3, 0), (_Data * 2)()

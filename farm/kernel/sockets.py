@@ -13,7 +13,7 @@ AF_UNIX = _socket.AF_UNIX
 SOCK_SEQPACKET = _socket.SOCK_SEQPACKET
 SOCK_CLOEXEC = _socket.SOCK_CLOEXEC
 SOL_SOCKET = _socket.SOL_SOCKET
-SO_SNDBUF = _socket.SO_SNDBUF
+SO_SNDBUFFORCE = 32  # asm-generic/socket.h; not in Python
 
 Socket = _socket.socket
 

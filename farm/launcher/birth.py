@@ -32,39 +32,30 @@ def live(
         process.prctl(process.PR_SET_PDEATHSIG, signals.SIGKILL)
         os.umask(0)
         control, *rest = descriptors
-        program, command, hold = marshal.loads(order)
-        pid1 = Init(sockets.Socket(fileno=control), hold=hold)
-        _become(pid1, program, rest, userns_fd, filters, title_area)
-        argv, environment, directory, terminal = command
-        pid1.spawn(0, argv, environment, directory, terminal, rest[:3])
-        pid1.loop()
-        code = 0
+        pid1 = Init(sockets.Socket(fileno=control))
+        try:
+            program, command, hold = marshal.loads(order)
+            setup = Setup(userns_fd, rest[3] if len(rest) > 3 else -1, filters, tuple(rest[:3]))
+            setup.perform(program)
+            _settle(pid1, setup.oom_fd, rest[:3], title_area)
+            argv, environment, directory, terminal, direct = command
+            pid1.spawn(0, argv, environment, directory, terminal, rest[:3], direct)
+        except SetupError as error:
+            pid1.say_failed(0, error.step, error.__cause__ or error)
+        except BaseException as error:  # noqa: BLE001  # after a fork nothing may reach the parent's code
+            pid1.say_failed(0, "start container", error)
+        else:
+            pid1.loop(hold=hold)
+            code = 0
     finally:
         os._exit(code)
 
 
-def _become(
-    pid1: Init,
-    program: tuple[tuple[str, str, tuple[object, ...]], ...],
-    descriptors: list[int],
-    userns_fd: int,
-    filters: dict[int, bytes],
-    title_area: tuple[int, int],
-) -> None:
-    """Turn this copy of the zygote into PID 1 of the container, and say so where that fails."""
-    stdio = tuple(descriptors[:3])
-    setup = Setup(userns_fd, descriptors[3] if len(descriptors) > 3 else -1, filters, stdio)
-    try:
-        setup.perform(program)
-        # Changing identity cleared the parent-death signal, and what the process was before must not show in /proc/1.
-        process.prctl(process.PR_SET_PDEATHSIG, signals.SIGKILL)
-        process.prctl(process.PR_SET_DUMPABLE, 0)
-        process.set_name("farm-init")
-        process.set_title(title_area, "farm-init")
-        pid1.settle(setup.oom_fd, stdio)
-    except SetupError as error:
-        pid1.say_failed(0, error.step, error.__cause__ or error)
-        raise
-    except BaseException as error:  # after a fork nothing may reach the parent's code
-        pid1.say_failed(0, "start container", error)
-        raise
+def _settle(pid1: Init, oom_fd: int, stdio: list[int], title_area: tuple[int, int]) -> None:
+    """The last of the zygote goes."""
+    # Changing identity cleared the parent-death signal, and what the process was before must not show in /proc/1.
+    process.prctl(process.PR_SET_PDEATHSIG, signals.SIGKILL)
+    process.prctl(process.PR_SET_DUMPABLE, 0)
+    process.set_name("farm-init")
+    process.set_title(title_area, "farm-init")
+    pid1.settle(oom_fd, tuple(stdio))

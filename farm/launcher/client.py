@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import marshal
 import os
 import subprocess
@@ -10,7 +11,7 @@ import sys
 from dataclasses import dataclass, replace
 
 from farm.cgroup import detect
-from farm.cgroup.base import Manager
+from farm.cgroup.base import Group, Manager
 from farm.container import plan, program
 from farm.container.spec import ContainerSpec, Host
 from farm.errors import FarmError, KernelError
@@ -22,7 +23,6 @@ from farm.launcher.ground import view
 from farm.model.distro import Overlay
 from farm.model.job import Failure
 
-_BUFFER_BYTES = 4 << 20
 _MESSAGE_BYTES = 1 << 16
 _FAREWELL_S = 10.0
 _SWEEP_S = 0.02  # a group's last exit may lag behind its last process by as much
@@ -98,11 +98,14 @@ class Client:
         number, self._next_id = self._next_id, self._next_id + 1
         container = Container(number, ours, self._over)
         self._containers[number] = container
+        assert self._manager is not None, "not started"
         step = "find image"
         try:
             spec = replace(spec, overlays=tuple(self._translated(each) for each in spec.overlays))
             step = "make cgroup"
-            self._order(spec, container, theirs.fileno(), descriptors)
+            container.group = self._manager.acquire(spec.limits)
+            step = "send order"
+            self._order(spec, container, container.group, theirs.fileno(), descriptors)
         except OSError as error:
             asyncio.get_running_loop().call_soon(container.fail, Failure(step, *wire.told(error)))
         theirs.close()
@@ -127,20 +130,24 @@ class Client:
         if manager is not None:
             await loop.run_in_executor(None, manager.close)
 
-    def _order(self, spec: ContainerSpec, container: Container, control: int, descriptors: tuple[int, ...]) -> None:
-        assert self._manager is not None, "not started"
+    def _order(
+        self, spec: ContainerSpec, container: Container, group: Group, control: int, descriptors: tuple[int, ...]
+    ) -> None:
         assert self._host is not None, "not started"
-        container.group = group = self._manager.acquire(spec.limits)
-        command = (spec.argv, dict(spec.environment), spec.working_directory, spec.terminal)
+        command = (spec.argv, dict(spec.environment), spec.working_directory, spec.terminal, spec.direct)
         order = marshal.dumps((program.program(spec, self._host, group), command, spec.hold))
         cgroup = (group.v2_fd,) if group.v2_fd >= 0 else ()
+        if len(order) > wire.MOST_BYTES - 16:
+            raise KernelError(
+                "execve", errno.E2BIG, (f"{len(order)} bytes",), "the script and its environment are too large"
+            )
         head = container.number.to_bytes(8, "little") + bytes((len(cgroup),))
         self._send(wire.LAUNCH, head + order, (*cgroup, control, *descriptors))
 
     def _start_process(self) -> None:
         ours, theirs = sockets.pair()
         for end in (ours, theirs):
-            end.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, _BUFFER_BYTES)
+            end.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUFFORCE, 2 * wire.MOST_BYTES)
         folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         code = f"import sys; sys.path.insert(0, {folder!r}); from farm.launcher.zygote import main; main()"
         self._process = subprocess.Popen(
@@ -164,7 +171,7 @@ class Client:
         for directory, shown in self._views:
             if path == directory or path.startswith(directory + "/"):
                 return shown + path[len(directory) :]
-        raise KernelError("open_tree", 2, (path,), "no view was asked for that shows this directory")
+        raise KernelError("open_tree", errno.ENOENT, (path,), "no view was asked for that shows this directory")
 
     def _over(self, container: Container) -> None:
         """A container has ended: its group is free."""

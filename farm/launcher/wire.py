@@ -10,8 +10,8 @@ FILTER      id, seccomp program                                                 
 LAUNCH      id (8 bytes), cgroup (1 byte), order                                 [cgroup,] control, 0, 1, 2[, disk]
 ==========  ===================================================================  ===========================================
 
-An order is ``(program, (argv, environment, directory, terminal), hold)``; see ``birth``. From the zygote comes text, its
-fields separated by NUL:
+An order is ``(program, (argv, environment, directory, terminal, direct), hold)``; see ``birth``. From the zygote comes
+text, its fields separated by NUL:
 
 ==========  ===================================================================  ===========================================
 to client   fields                                                               descriptors
@@ -26,6 +26,9 @@ stillborn   id, message, errno, hint                                            
 from __future__ import annotations
 
 from farm.errors import KernelError
+
+MOST_BYTES = 4 << 20
+"""The longest message: more than the kernel takes for the arguments and environment of a program with an 8 MiB stack."""
 
 CONFIGURE, FILTER, LAUNCH = 1, 2, 3
 READY, UNREADY, BORN, STILLBORN = "ready", "unready", "born", "stillborn"

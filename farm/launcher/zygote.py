@@ -20,8 +20,6 @@ from farm.errors import KernelError
 from farm.kernel import process, signals, sockets
 from farm.launcher import birth, ground, wire
 
-_BUFFER_BYTES = 1 << 20
-
 
 class Zygote:
     """The loop. Owns its socket and the user namespace."""
@@ -31,7 +29,7 @@ class Zygote:
     def __init__(self, client: sockets.Socket, title_area: tuple[int, int]) -> None:
         self._client = client
         self._title_area = title_area
-        self._buffer = bytearray(_BUFFER_BYTES)
+        self._buffer = bytearray(wire.MOST_BYTES)
         self._userns_fd = -1
         self._filters: dict[int, bytes] = {}
 

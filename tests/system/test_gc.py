@@ -91,7 +91,7 @@ def test_gc_removes_the_staging_of_a_killed_import(farm, tmp_path):
     (staging / "file").write_text("half an image")
     done = farm.run("gc", home=tmp_path / "home")
     assert done.returncode == 0
-    assert "unfinished image" in done.stdout
+    assert "1 unfinished image" in done.stdout
     assert list((tmp_path / "home/staging").iterdir()) == []
 
 

@@ -27,6 +27,8 @@ def make(scratch: str, command: str, *, python: str, slowdown: int) -> str:
     os.chmod(f"{tree}/tmp", 0o1777)
     with open(f"{tree}/command", "w", encoding="utf-8") as file:
         file.write(f"export FARM_TEST_SLOWDOWN={slowdown} FARM_TEST_ROOTFS=/vm/shared/rootfs\n")
+        # Beside PYTHONPATH, which tests set for processes of their own: the dependencies are installed, as for any user.
+        file.write("echo /vm/site >/usr/lib/python3/dist-packages/farm-vm.pth\n")
         file.write("".join(f"export {name}={os.environ[name]}\n" for name in ("CI",) if name in os.environ))
         if not sys.stdout.isatty():
             file.write("export NO_COLOR=1 TERM=dumb\n")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import lzma
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -22,6 +24,18 @@ ROOT = Path(__file__).resolve().parents[3]
 Run = Callable[..., tuple[Attempt, bytes]]
 
 
+def extract(archive: Path, target: Path) -> None:
+    """Unpack with tar; xz is Python's own, for a small machine may not have the program."""
+    if archive.suffix != ".xz":
+        subprocess.run(["tar", "-xf", str(archive), "-C", str(target)], check=True)
+        return
+    with subprocess.Popen(["tar", "-x", "-C", str(target)], stdin=subprocess.PIPE) as tar, lzma.open(archive) as file:
+        assert tar.stdin is not None
+        shutil.copyfileobj(file, tar.stdin)
+        tar.stdin.close()
+    assert tar.returncode == 0
+
+
 @pytest.fixture(scope="session")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     """From a distro's name to a directory its archive was unpacked in."""
@@ -36,8 +50,10 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
             pytest.skip(f"no root filesystem {name} in {archives} (FARM_TEST_ROOTFS)")
         target = folder / name
         if not target.exists():
-            target.mkdir()
-            subprocess.run(["tar", "-xf", str(found[0]), "-C", str(target)], check=True)
+            staged = folder / f"{name}.staged"
+            staged.mkdir()
+            extract(found[0], staged)
+            staged.rename(target)
         return str(target)
 
     return unpack

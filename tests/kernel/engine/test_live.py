@@ -186,3 +186,17 @@ def test_cancelled_attempt_is_cancelled_also_before_its_container_is_there(alpin
             await engine.close()
 
     assert asyncio.run(talk()).outcome is Outcome.CANCELLED
+
+
+def test_command_without_its_shell_and_the_shell_where_there_is_no_such_command(alpine):
+    async def talk():
+        async with zygote(alpine) as client:
+            async with launched(client, alpine, "/bin/echo two  words", direct=("/bin/echo", "two", "words")) as live:
+                assert await live.line() == b"two words\n"
+                assert (await live.end()).status == 0
+            script = "/no/such/command"
+            async with launched(client, alpine, script, direct=(script,)) as live:
+                assert b"not found" in await live.line()
+                assert (await live.end()).status == 127 << 8
+
+    asyncio.run(talk())

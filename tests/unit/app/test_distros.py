@@ -8,6 +8,7 @@ import pytest
 from farm.app.digests import check_digests
 from farm.app.distros import find_distro
 from farm.errors import UsageError
+from farm.image.digests import DigestCache
 from farm.matrix.problems import MatrixError
 from farm.model.distro import Distro, Source, SourceKind
 
@@ -65,9 +66,10 @@ def test_every_wrong_digest_is_told_with_both_and_its_place(folder: Path) -> Non
     path = str(folder / "root.tar")
     good = Distro("good", Source(SourceKind.TARBALL, path, right), where="m.yaml:3:5")
     bad = [Distro(f"bad{n}", Source(SourceKind.TARBALL, path, wrong), where=f"m.yaml:{n}:7") for n in (4, 5)]
-    check_digests([good, Distro("host", Source(SourceKind.HOST))])
+    cache = DigestCache(str(folder / "digests"))
+    check_digests([good, Distro("host", Source(SourceKind.HOST))], cache)
     with pytest.raises(MatrixError) as caught:
-        check_digests([good, *bad])
+        check_digests([good, *bad], cache)
     assert [(each.line, each.column) for each in caught.value.problems] == [(4, 7), (5, 7)]
     assert right in str(caught.value)
     assert wrong in str(caught.value)
