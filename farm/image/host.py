@@ -20,7 +20,6 @@ from farm.errors import ImageError, UsageError
 from farm.image.facts import read_facts
 from farm.image.record import Details
 from farm.image.store import Store
-from farm.image.unpacking import Stopped
 from farm.image.walk import hidden_below, holds_key, unreadable
 from farm.kernel import proc
 from farm.kernel.files import syncfs
@@ -42,7 +41,7 @@ _KEPT_S = 86400.0
 _ORDINARY_IDS = range(1000, 60000)
 
 
-def resolve(store: Store, stopped: Stopped = lambda: False) -> Image:
+def resolve(store: Store) -> Image:
     """The image of this host as it is now. Raises ``OSError``."""
     folders = tuple(f"/{name}" for name in _FOLDERS if os.path.isdir(f"/{name}") and not os.path.islink(f"/{name}"))
     hidden = hidden_below(folders, os.path.join(store.digests_dir, "host-walk"))
@@ -52,7 +51,7 @@ def resolve(store: Store, stopped: Stopped = lambda: False) -> Image:
     found = store.lookup(digest)
     if found is not None:
         return found
-    with store.making(digest, stopped) as staging:
+    with store.making(digest) as staging:
         if staging is None:
             made = store.lookup(digest)
             if made is None:

@@ -38,7 +38,7 @@ def resolve(
     """
     try:
         if source.kind is SourceKind.HOST:
-            return host.resolve(store, stopped)
+            return host.resolve(store)
         if source.kind is SourceKind.DIRECTORY:
             return _directory(source, store, id_map, stopped, limits)
         return _tarball(source, store, id_map, stopped, limits)
