@@ -7,6 +7,7 @@ import resource
 from collections.abc import Iterable
 
 from farm.errors import UsageError
+from farm.image.limits import UnpackLimits, from_environment
 from farm.image.store import Store
 from farm.kernel import subids
 from farm.kernel.userns import IdMap
@@ -30,6 +31,11 @@ def require_root() -> None:
 def id_map() -> IdMap:
     """The range of ids for containers: what /etc/subuid and /etc/subgid give root, or the documented default."""
     return subids.id_map(_text("/etc/subuid"), _text("/etc/subgid"))
+
+
+def unpack_limits() -> UnpackLimits:
+    """How much an archive may make of itself, as the environment says. Raises ``UsageError``."""
+    return from_environment(os.environ)
 
 
 def writable_store(home: str) -> Store:

@@ -17,7 +17,7 @@ import psutil
 from farm import __version__
 from farm.app.digests import check_digests
 from farm.app.folder import JOURNAL, claim_run_dir, point_latest
-from farm.app.host import id_map, raise_descriptors, require_root, views, writable_store
+from farm.app.host import id_map, raise_descriptors, require_root, unpack_limits, views, writable_store
 from farm.app.interrupts import Interrupts
 from farm.app.supply import Supply
 from farm.engine.local import LocalEngine
@@ -118,6 +118,7 @@ class _Run:
         self._jobs = jobs
         self._ui = ui
         self._id_map = id_map()
+        self._limits = unpack_limits()
         self._started_s = time.monotonic()
         used = {job.distro for job in jobs}
         self._distros = tuple(distro for distro in matrix.distros if distro.name in used)
@@ -133,7 +134,7 @@ class _Run:
         run_id, run_dir = claim_run_dir(self._options.reports, time.time())
         journal = os.path.join(run_dir, JOURNAL)
         try:
-            with Supply(store, self._id_map) as supply:
+            with Supply(store, self._id_map, self._limits) as supply:
                 await self._with_images(run_id, run_dir, store, supply, interrupts)
         except BaseException:
             self._salvage(run_dir)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
 from farm.errors import FarmError
+from farm.image.limits import UnpackLimits
 from farm.image.resolve import resolve
 from farm.image.store import Store
 from farm.kernel.userns import IdMap
@@ -23,9 +24,10 @@ class Supply:
     Beside that it deletes what imports of killed runs left unfinished.
     """
 
-    def __init__(self, store: Store, id_map: IdMap) -> None:
+    def __init__(self, store: Store, id_map: IdMap, limits: UnpackLimits) -> None:
         self._store = store
         self._id_map = id_map
+        self._limits = limits
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(_UNPACKERS, "image")
         self._held = contextlib.ExitStack()
@@ -55,5 +57,5 @@ class Supply:
 
     async def _in_thread(self, distro: Distro) -> Image:
         loop = asyncio.get_running_loop()
-        stopped = self._stop.is_set
-        return await loop.run_in_executor(self._pool, resolve, distro.source, self._store, self._id_map, stopped)
+        given = (distro.source, self._store, self._id_map, self._stop.is_set, self._limits)
+        return await loop.run_in_executor(self._pool, resolve, *given)

@@ -19,13 +19,14 @@ def image() -> None:
 @click.option("--sha256", metavar="HEX", help="The digest that a tarball must have.")
 def import_image(path: str, sha256: str | None) -> None:
     """Unpack a tarball or a directory into the store."""
-    from farm.app.host import id_map, require_root, writable_store
+    from farm.app.host import id_map, require_root, unpack_limits, writable_store
     from farm.image.resolve import resolve
     from farm.model.distro import Source, SourceKind
 
     require_root()
     kind = SourceKind.DIRECTORY if os.path.isdir(path) else SourceKind.TARBALL
-    found = resolve(Source(kind, os.path.abspath(path), sha256), writable_store(options.home()), id_map())
+    source = Source(kind, os.path.abspath(path), sha256)
+    found = resolve(source, writable_store(options.home()), id_map(), limits=unpack_limits())
     click.echo(f"{found.digest[:12]}  {found.facts.pretty_name or found.source}")
 
 

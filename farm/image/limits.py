@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from farm.errors import UsageError
+from farm.units import parse_bytes
+
+MEMBERS_VARIABLE = "FARM_IMAGE_MEMBERS"
+SIZE_VARIABLE = "FARM_IMAGE_SIZE"
+TOO_LARGE = "the archive is too large"
+"""The brief of whatever these limits stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +31,18 @@ class UnpackLimits:
     header_bytes: int = 1 << 20
     memory_bytes: int = 2 << 30
     timeout_s: float = 3600.0
+
+
+def from_environment(environ: Mapping[str, str]) -> UnpackLimits:
+    """The limits with what ``environ`` sets of them. ``UsageError`` for a value that is none."""
+    given = UnpackLimits()
+    try:
+        members = int(environ.get(MEMBERS_VARIABLE) or given.members)
+        if members <= 0:
+            raise ValueError(f"not a number of files: {members}")
+        size = environ.get(SIZE_VARIABLE)
+        return UnpackLimits(members=members, total_bytes=parse_bytes(size) if size else given.total_bytes)
+    except ValueError as error:
+        raise UsageError(
+            f"{MEMBERS_VARIABLE} or {SIZE_VARIABLE} is wrong", str(error), "write a number of files, a size such as 64G"
+        ) from error

@@ -64,7 +64,7 @@ def _tarball(source: Source, store: Store, id_map: IdMap | None, stopped: Stoppe
                 raise ImageError(f"{source.path} changed while it was imported", "", "import it again")
             return done
 
-        return _found_or_made(source, digest, store, make)
+        return _found_or_made(source, digest, store, make, stopped)
     finally:
         os.close(fd)
 
@@ -94,7 +94,7 @@ def _directory(source: Source, store: Store, id_map: IdMap | None, stopped: Stop
             raise ImageError(f"{source.path} changed while it was imported", "", "import it when nobody writes to it")
         return done
 
-    return _found_or_made(source, digest, store, make)
+    return _found_or_made(source, digest, store, make, stopped)
 
 
 def _check(source: Source, digest: str) -> None:
@@ -106,11 +106,11 @@ def _check(source: Source, digest: str) -> None:
         )
 
 
-def _found_or_made(source: Source, digest: str, store: Store, make: Make) -> Image:
+def _found_or_made(source: Source, digest: str, store: Store, make: Make, stopped: Stopped) -> Image:
     found = store.lookup(digest)
     if found is not None:
         return found
-    with store.making(digest) as staging:
+    with store.making(digest, stopped) as staging:
         if staging is None:
             made = store.lookup(digest)
             if made is None:

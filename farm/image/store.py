@@ -21,6 +21,7 @@ to know. An image is on its disk (syncfs(2)) before it is renamed, and the renam
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -30,10 +31,12 @@ from collections.abc import Iterator
 from farm.errors import ImageError, UsageError
 from farm.image import record, trees
 from farm.image.digests import DigestCache
+from farm.image.unpacking import Stopped
 from farm.model.distro import Image
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _RECORD = "image.json"
+_LOOK_S = 0.05
 
 
 class Staging:
@@ -114,13 +117,13 @@ class Store:
             yield
 
     @contextlib.contextmanager
-    def making(self, digest: str) -> Iterator[Staging | None]:
+    def making(self, digest: str, stopped: Stopped = lambda: False) -> Iterator[Staging | None]:
         """A folder to make the image ``digest`` in, for ``commit``; None where it is there already.
 
-        Of several processes one gets the folder and the others wait until it is done. What is not committed is deleted.
+        Of several processes one gets the folder and the others wait until it is done, or until ``stopped`` says that they
+        need it no more (``ImageError``). What is not committed is deleted.
         """
-        self._prepare()
-        with self._locked(digest, fcntl.LOCK_EX):
+        with self._locked(digest, fcntl.LOCK_EX, stopped):
             if os.path.isdir(self._folder(digest)):
                 yield None
                 return
@@ -156,12 +159,13 @@ class Store:
             except FileNotFoundError:
                 continue  # its maker was quicker
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue  # somebody is at work there
-            else:
-                self._delete(name)
-                swept += 1
+                if _flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                    self._delete(name)
+                    swept += 1
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
+                # An unpacker whose parent was killed this very moment still wrote; the next sweep comes after it.
             finally:
                 os.close(fd)
         self._sweep_locks()
@@ -184,11 +188,14 @@ class Store:
             name = prefix + secrets.token_hex(8)
             path = os.path.join(self._staging, name)
             os.mkdir(path, 0o700)
-            fd = os.open(path, _DIRECTORY)
+            try:
+                fd = os.open(path, _DIRECTORY)
+            except FileNotFoundError:
+                continue  # a sweep came after mkdir
             fcntl.flock(fd, fcntl.LOCK_EX)
             if _is_at(fd, path):
                 break
-            os.close(fd)  # a sweep came between mkdir and flock
+            os.close(fd)  # it came before flock
         try:
             yield Staging(path, name, fd)
         finally:
@@ -205,24 +212,24 @@ class Store:
             os.close(parent)
 
     @contextlib.contextmanager
-    def _locked(self, digest: str, operation: int) -> Iterator[int | None]:
+    def _locked(self, digest: str, operation: int, stopped: Stopped = lambda: False) -> Iterator[int | None]:
         """The lock of ``digest``; None where LOCK_NB was asked for and somebody else has it."""
         path = os.path.join(self._locks, digest)
         self._prepare()
         while True:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
-                fcntl.flock(fd, operation)
-            except BlockingIOError:
-                os.close(fd)
-                yield None
-                return
+                locked = _flock(fd, operation, stopped)
+                right = locked and _is_at(fd, path)
             except BaseException:
                 os.close(fd)
                 raise
-            if _is_at(fd, path):
+            if right:
                 break
-            os.close(fd)  # the file was deleted with its image while we waited: lock the new one
+            os.close(fd)  # if we have it, the file was deleted with its image while we waited: lock the new one
+            if not locked:
+                yield None
+                return
         try:
             yield fd
         finally:
@@ -239,6 +246,20 @@ class Store:
 
     def _folder(self, digest: str) -> str:
         return os.path.join(self.rootfs_dir, digest)
+
+
+def _flock(fd: int, operation: int, stopped: Stopped = lambda: False) -> bool:
+    """Whether ``fd`` is locked: False only with LOCK_NB. Waits without it until ``stopped``; flock(2) could not be told."""
+    while True:
+        try:
+            fcntl.flock(fd, operation | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if operation & fcntl.LOCK_NB:
+                return False
+        if stopped():
+            raise ImageError("the import was given up", "another process makes or removes the image")
+        time.sleep(_LOOK_S)
 
 
 def _is_at(fd: int, path: str) -> bool:

@@ -18,7 +18,7 @@ from typing import IO, Protocol, cast
 import zstandard
 
 from farm.errors import ImageError
-from farm.image.limits import UnpackLimits
+from farm.image.limits import TOO_LARGE, UnpackLimits
 
 _CHUNK_BYTES = 256 << 10
 _CHUNKS_AHEAD = 8
@@ -173,7 +173,7 @@ class Stream:
 
     def _check(self, out_bytes: int) -> None:
         if out_bytes > self._limits.total_bytes:
-            raise ImageError("the archive is too large", f"it holds more than {self._limits.total_bytes} bytes")
+            raise ImageError(TOO_LARGE, f"it holds more than {self._limits.total_bytes} bytes")
         if out_bytes > self._limits.ratio_from_bytes and out_bytes > self._limits.ratio * self._source.count:
             raise ImageError(
                 "the archive is a decompression bomb",

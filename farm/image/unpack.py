@@ -23,7 +23,7 @@ from typing import TypeVar
 
 from farm.errors import ImageError, KernelError
 from farm.image.archive import members
-from farm.image.limits import UnpackLimits
+from farm.image.limits import TOO_LARGE, UnpackLimits
 from farm.image.stream import Stream
 from farm.kernel import files
 
@@ -47,7 +47,8 @@ class Unpacker:
         self._stream = stream
         self._limits = limits
         self._root = os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._parent, self._parent_fd = "", os.dup(self._root)
+        self._parent: str | None = ""  # None: the name may mean another folder by now
+        self._parent_fd = os.dup(self._root)
         self._folder_times: dict[str, int] = {}
 
     def run(self) -> None:
@@ -74,9 +75,9 @@ class Unpacker:
         self.members += 1
         self.size_bytes += member.size if member.isreg() else 0
         if self.members > self._limits.members:
-            raise ImageError("the archive is too large", f"it has more than {self._limits.members} members")
+            raise ImageError(TOO_LARGE, f"it has more than {self._limits.members} members")
         if self.size_bytes > self._limits.total_bytes:
-            raise ImageError("the archive is too large", f"its files hold more than {self._limits.total_bytes} bytes")
+            raise ImageError(TOO_LARGE, f"its files hold more than {self._limits.total_bytes} bytes")
 
     def _extract(self, member: tarfile.TarInfo) -> None:
         path = _inside(member.name)
@@ -113,12 +114,16 @@ class Unpacker:
         except KernelError as error:
             if error.errno != errno.ENOENT:
                 raise
-        above, _, name = path.rpartition("/")
-        fd = self._opened(above)
-        try:
-            os.mkdir(name, 0o755, dir_fd=fd)  # fails where a symbolic link of that name leads nowhere
-        finally:
-            os.close(fd)
+        above = "."
+        for name in path.split("/"):
+            fd = files.openat2(self._root, above, _FOLDER)
+            try:
+                os.mkdir(name, 0o755, dir_fd=fd)
+            except FileExistsError:
+                pass  # or a symbolic link: the next step shows whether it leads to a folder
+            finally:
+                os.close(fd)
+            above = f"{above}/{name}"
         return files.openat2(self._root, path, _FOLDER)
 
     def _make_folder(self, member: tarfile.TarInfo, within: int, name: str, path: str) -> None:
@@ -126,7 +131,7 @@ class Unpacker:
             os.mkdir(name, 0o700, dir_fd=within)
         except FileExistsError:
             if not stat.S_ISDIR(os.stat(name, dir_fd=within, follow_symlinks=False).st_mode):
-                _clear(within, name)
+                self._clear(within, name)
                 os.mkdir(name, 0o700, dir_fd=within)
         fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=within)
         try:
@@ -221,16 +226,16 @@ class Unpacker:
         try:
             return make()
         except FileExistsError:
-            _clear(within, name)
+            self._clear(within, name)
             return make()
 
-
-def _clear(within: int, name: str) -> None:
-    """Make room for a member that comes again: everything but a folder with something in it gives way."""
-    try:
-        os.unlink(name, dir_fd=within)
-    except IsADirectoryError:
-        os.rmdir(name, dir_fd=within)
+    def _clear(self, within: int, name: str) -> None:
+        """Make room for a member that comes again: everything but a folder with something in it gives way."""
+        self._parent = None
+        try:
+            os.unlink(name, dir_fd=within)
+        except IsADirectoryError:
+            os.rmdir(name, dir_fd=within)
 
 
 def _inside(name: str) -> str:

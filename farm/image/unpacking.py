@@ -13,7 +13,7 @@ from dataclasses import astuple, dataclass
 from typing import TypeAlias
 
 from farm.errors import ImageError
-from farm.image.limits import UnpackLimits
+from farm.image.limits import MEMBERS_VARIABLE, SIZE_VARIABLE, TOO_LARGE, UnpackLimits
 from farm.kernel.userns import IdMap
 
 _CODE = """
@@ -54,9 +54,11 @@ def unpack(
     if result is not None:
         return result
     brief, detail = _error(said, errors, process.returncode)
-    raise ImageError(f"cannot unpack {source}", f"{brief}: {detail}" if detail else brief, _REMEDY)
+    remedy = _TOO_LARGE if brief == TOO_LARGE else _REMEDY
+    raise ImageError(f"cannot unpack {source}", f"{brief}: {detail}" if detail else brief, remedy)
 
 
+_TOO_LARGE = f"if it has to be that large, set {MEMBERS_VARIABLE} or {SIZE_VARIABLE} in the environment"
 _REMEDY = "it has to be a whole tar archive of a root filesystem; docs/images.md says what is refused"
 
 
@@ -78,7 +80,10 @@ def _started(
         try:
             yield process
         finally:
-            process.kill()
+            if process.returncode is None:
+                # Its child goes with it, but in its own time: whoever holds the pipes may still write below ``root``.
+                process.kill()
+                process.communicate()
 
 
 def _heard(
