@@ -70,7 +70,7 @@ def decode(text: bytes, folder: str) -> Image:
             facts=Facts(**document["facts"]),
             size_bytes=int(document["size_bytes"]),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ImageError(
             "the store's record of an image cannot be read",
             f"{folder}/image.json: {error}",

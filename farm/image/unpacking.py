@@ -110,12 +110,12 @@ def _result(said: bytes) -> Unpacked | None:
         given = json.loads(said)
         dropped = tuple(sorted((str(kind)[:40], int(count)) for kind, count in given["dropped"].items()))
         return Unpacked(int(given["members"]), int(given["size_bytes"]), dropped, str(given["confined"])[:40])
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
 
 
 def _error(said: bytes, errors: bytes, status: int) -> tuple[str, str]:
-    with contextlib.suppress(ValueError, KeyError, TypeError):
+    with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
         brief, detail = json.loads(said[:_MOST_SAID_BYTES])["error"]
         return str(brief), str(detail)
     last = errors[-2000:].decode(errors="replace").strip().rpartition("\n")[2]

@@ -262,7 +262,7 @@ def test_A12_times_far_away_and_ids_too_large(images):
 @pytest.mark.slow_in_vm
 @pytest.mark.timeout(300)
 def test_A12_very_many_small_files(images):
-    count = 20_000
+    count = 10_000
     root = images.root(*(entry(f"{number // 1000}/{number}", b"x") for number in range(count)))
     assert sum(len(names) for _, _, names in os.walk(root)) == count
     images.store.remove(root.parent.name)

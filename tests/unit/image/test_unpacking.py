@@ -1,0 +1,39 @@
+"""A worker that was taken over can say what it likes: it is a result, or it is an error."""
+
+from __future__ import annotations
+
+import pytest
+
+from farm.image.unpacking import Unpacked, _error, _result
+
+GOOD = b'{"members": 3, "size_bytes": 5, "dropped": {"fifo": 1}, "confined": "root"}'
+
+
+def test_what_is_as_agreed_is_taken() -> None:
+    assert _result(GOOD) == Unpacked(3, 5, (("fifo", 1),), "root")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"[" * 60_000,
+        b"null",
+        b"[]",
+        b'"text"',
+        GOOD[:-2],
+        GOOD + bytes(1 << 16),
+        GOOD.replace(b"3", b"Infinity"),
+        GOOD.replace(b"5", b'"many"'),
+        GOOD.replace(b'{"fifo": 1}', b"[1]"),
+        b'{"error": ["too", "many", "parts"]}',
+        b'{"error": 5}',
+    ],
+)
+def test_all_else_is_an_error(said: bytes) -> None:
+    assert _result(said) is None
+    assert _error(said, b"", -9) == ("the unpacker died", "signal 9")
+
+
+def test_the_last_line_it_complained_with_is_told() -> None:
+    assert _error(b"", b"Traceback\n  ...\nMemoryError\n", 1) == ("the unpacker died", "MemoryError")
