@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import glob
 import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,6 +65,8 @@ def _rootfs_dir() -> Path:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # What we ignore, what we start ignores: under nohup no test of SIGHUP could pass.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     config.stash[_ran_in_kernel_suite] = {"passed or failed": 0, "skipped": 0}
 
 

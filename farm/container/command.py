@@ -8,8 +8,8 @@ import os
 from farm.errors import KernelError
 from farm.kernel import signals
 
-# Dispositions Python changed; the command gets the defaults.
-_RESTORED = (signals.SIGPIPE, signals.SIGXFSZ, signals.SIGINT)
+# What Python changed, and what whoever started the farm ignores (nohup, a shell's &): the command gets the defaults.
+_RESTORED = tuple(sorted(signals.settable()))
 _DEFAULT_PATH = "/usr/bin:/bin"
 
 

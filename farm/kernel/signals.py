@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # typeshed knows only what is documented
 
-SIGINT: int = _signal.SIGINT
 SIGKILL: int = _signal.SIGKILL
-SIGPIPE: int = _signal.SIGPIPE
 SIGCHLD: int = _signal.SIGCHLD
 SIGCONT: int = _signal.SIGCONT
-SIGXFSZ: int = _signal.SIGXFSZ
+
+
+def settable() -> set[int]:
+    """Every signal whose disposition can be changed."""
+    return {int(each) for each in _signal.valid_signals()} - {_signal.SIGKILL, _signal.SIGSTOP}
 
 
 def ignore(signum: int) -> None:

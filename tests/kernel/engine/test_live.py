@@ -68,6 +68,23 @@ def test_signal_reaches_its_command_only(alpine):
     asyncio.run(talk())
 
 
+def test_command_ignores_nothing_though_whoever_started_the_farm_does(alpine):
+    ignored = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1)
+    before = {each: signal.signal(each, signal.SIG_IGN) for each in ignored}
+
+    async def talk():
+        asked = ("grep", "SigIgn", "/proc/self/status")  # without a shell: this one's ignores SIGQUIT itself
+        async with zygote(alpine) as client, launched(client, alpine, "", argv=asked) as live:
+            return (await live.line()).split()[1]
+
+    try:
+        found = int(asyncio.run(talk()), 16)
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    assert found & ~(3 << 31) == 0  # 32 and 33 are glibc's own
+
+
 def test_further_command_that_cannot_start_is_told_and_harms_nothing(alpine):
     async def talk():
         async with zygote(alpine) as client, launched(client, alpine, "echo up; exec sleep 100") as live:
