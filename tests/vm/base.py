@@ -30,6 +30,7 @@ PYTHON_OF_SUITE = {"bookworm": "3.11", "trixie": "3.13"}
 _PACKAGES = (
     "linux-image-cloud-amd64",
     "initramfs-tools",
+    "xz-utils",
     "zstd",
     "python3",
     "kmod",
@@ -94,6 +95,7 @@ def _make(path: str, suite: str) -> None:
             "--quiet",
             "--mode=root",
             "--variant=minbase",
+            "--dpkgopt=force-unsafe-io",  # nothing of it has to outlive a crash of the host
             f"--include={','.join(_PACKAGES)}",
             # Before the kernel's package makes the initrd.
             '--essential-hook=mkdir -p "$1/etc/initramfs-tools/conf.d"',

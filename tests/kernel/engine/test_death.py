@@ -133,7 +133,7 @@ def alive() -> list[str]:
 
 
 @pytest.mark.parametrize("victim", ["orchestrator", "zygote and orchestrator"])
-@pytest.mark.parametrize("ended", [0, 1, 7, 30])
+@pytest.mark.parametrize("ended", [0, 1, 7, pytest.param(30, marks=pytest.mark.slow_in_vm)])
 def test_C01_sigkill_in_the_middle_of_eight_attempts_at_any_step(unpacked, tmp_path, victim, ended, slowdown):
     """Killed as an attempt ends, while seven others are at steps of their own."""
     with subprocess.Popen(

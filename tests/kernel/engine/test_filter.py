@@ -142,6 +142,7 @@ def test_B09_socketcall_is_for_32_bit_images_only(run):
     assert answers(run, programs, "ubuntu-14.04")["inet"] == 0
 
 
+@pytest.mark.slow_in_vm
 def test_32_bit_image_says_so(run):
     need_i386()
     assert run("uname -m", "ubuntu-14.04")[1] == b"i686\n"

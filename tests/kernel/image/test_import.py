@@ -117,6 +117,7 @@ def test_A10_of_many_importers_one_makes_the_image(images):
     assert images.left() == [*digests]
 
 
+@pytest.mark.slow_in_vm
 def test_A10_an_importer_that_is_killed_leaves_the_image_to_the_next(images):
     path = images.write(packed([*MEMBERS, *(entry(f"{number}", b"x" * 1000) for number in range(20000))]))
     first = _importer(images, path)
@@ -137,6 +138,7 @@ def test_A10_an_importer_that_is_killed_leaves_the_image_to_the_next(images):
     assert images.left() == [digest]
 
 
+@pytest.mark.slow_in_vm
 def test_what_changes_while_it_is_imported_is_refused(images, tmp_path):
     path = images.write(packed([*MEMBERS, *(entry(f"{number}", b"x" * 1000) for number in range(20000))]))
     importer = subprocess.Popen(
@@ -202,6 +204,7 @@ REAL = {
 
 
 @pytest.mark.rootfs
+@pytest.mark.slow_in_vm
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", sorted(REAL))
 def test_real_root_filesystems_are_whole_and_known(images, rootfs_dir, name):
