@@ -202,6 +202,5 @@ def _kill_all() -> None:
 
 
 def _drain(fd: int) -> None:
-    """Empty a pipe that has something in it. A read that would block raises, and an exception touches many pages."""
-    while len(os.read(fd, 512)) == 512:
-        pass
+    """Take what is in a pipe that has something in it, once: a read that would block raises, and more is polled again."""
+    os.read(fd, 512)

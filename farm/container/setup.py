@@ -19,6 +19,7 @@ _SIOCSIFFLAGS = 0x8914
 _LOOPBACK_UP = (
     b"lo" + bytes(14) + (0x1 | 0x40).to_bytes(2, sys.byteorder) + bytes(14)
 )  # struct ifreq: IFF_UP | IFF_RUNNING
+_FILE_TYPE, _PIPE = 0o170000, 0o010000  # S_IFMT and S_IFIFO of inode(7)
 _REHEARSALS = 32
 _REHEARSAL = tuple(
     ("rehearse", call, arguments)
@@ -133,11 +134,11 @@ class Setup:
         """Let the container's users open /dev/stdout: a pipe has an inode with an owner like any file. Opens ``oom_fd``."""
         self.oom_fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
         for fd in self._stdio[1:]:
-            try:
+            if (
+                os.fstat(fd).st_mode & _FILE_TYPE == _PIPE
+            ):  # of anything else (/dev/null) the owner is the host's affair
                 os.fchown(fd, owner, owner)
                 os.fchmod(fd, 0o666)
-            except OSError:
-                pass  # not a pipe of ours (a terminal, /dev/null): then its own permissions stand
 
     def enter_user_namespace(self) -> None:
         """setns(2) into the namespace that all containers share."""

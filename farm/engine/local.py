@@ -173,11 +173,16 @@ class LocalEngine:
             raise FarmError("the engine is closed")
         if not self._client.alive:
             async with self._restart:
-                if not self._client.alive:
+                if self._client is not None and not self._client.alive:
                     await self._client.close()
+                if self._client is not None and not self._client.alive:  # the engine may have been closed meanwhile
                     self._filters.clear()
-                    self._client = Client(self._run_id, self._views, self._id_map)
-                    await self._client.start()
+                    self._client = client = Client(self._run_id, self._views, self._id_map)
+                    await client.start()
+                    if self._client is None:
+                        await client.close()
+        if self._client is None:
+            raise FarmError("the engine was closed")
         return self._client
 
     def _spec(self, work: Work, client: Client) -> ContainerSpec:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # typeshed knows only what is documented
 
+SIGINT: int = _signal.SIGINT
 SIGKILL: int = _signal.SIGKILL
 SIGCHLD: int = _signal.SIGCHLD
 SIGCONT: int = _signal.SIGCONT

@@ -14,6 +14,7 @@ AF_UNIX = _socket.AF_UNIX
 SOCK_SEQPACKET = _socket.SOCK_SEQPACKET
 SOCK_CLOEXEC = _socket.SOCK_CLOEXEC
 SOL_SOCKET = _socket.SOL_SOCKET
+SHUT_WR = _socket.SHUT_WR
 SO_SNDBUFFORCE = 32  # asm-generic/socket.h; not in Python
 
 Socket = _socket.socket

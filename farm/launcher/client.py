@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import marshal
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -63,7 +65,7 @@ class Client:
     @property
     def alive(self) -> bool:
         """The zygote can be asked for containers."""
-        return self._socket is not None
+        return self._socket is not None and self._host is not None
 
     async def start(self) -> Ready:
         """Start the zygote. Raises ``FarmError`` where this host cannot run containers, naming the step."""
@@ -108,7 +110,11 @@ class Client:
             self._order(spec, container, container.group, theirs.fileno(), descriptors)
         except OSError as error:
             asyncio.get_running_loop().call_soon(container.fail, Failure(step, *wire.told(error)))
-        theirs.close()
+        except BaseException:  # for the caller, who will not get a container to wait for
+            container.fail(Failure(step, "not sent"))
+            raise
+        finally:
+            theirs.close()
         return container
 
     async def close(self) -> None:
@@ -216,6 +222,8 @@ class Client:
             data, descriptors = self._backlog[0]
             if not self._try_send(data, descriptors):
                 return
+            if not self._backlog:
+                return  # the zygote is gone, and they are closed
             self._backlog.pop(0)
             for fd in descriptors:
                 os.close(fd)
@@ -242,9 +250,22 @@ class Client:
             case [wire.UNREADY, text, _, hint] if self._ready is not None:
                 self._ready.set_exception(_unfit("prepare the zygote's root", text, hint))
             case [wire.BORN, number]:
-                self._containers[int(number)].born(descriptors[0])
-            case [wire.STILLBORN, number, text, code, hint]:
+                self._born(int(number), descriptors)
+            case [wire.STILLBORN, number, text, code, hint] if int(number) in self._containers:
                 self._containers[int(number)].fail(Failure("clone3", text, int(code), hint))
+
+    def _born(self, number: int, descriptors: tuple[int, ...]) -> None:
+        container = self._containers.get(number)
+        if container is None:  # given up meanwhile
+            for pidfd in descriptors:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                os.close(pidfd)
+        elif descriptors:
+            container.born(descriptors[0])
+        else:
+            message = "no descriptor of PID 1 came: this process has as many as it may have"
+            container.born_unseen(Failure("receive pidfd", message, errno.EMFILE, "raise ulimit -n"))
 
     def _hang_up(self) -> None:
         """The zygote is gone or no longer wanted: what it was asked for and has not made will never be."""
@@ -264,6 +285,7 @@ class Client:
             )
         lost = Failure("zygote", "the process that makes containers ended, and every container with it")
         for container in tuple(self._containers.values()):
+            container.kill()  # the parent-death signal does not reach one that is still setting up
             container.fail(lost)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from farm.cgroup.base import Group
 from farm.kernel import sockets
+from farm.launcher.wire import told
 from farm.model.job import Failure
 from farm.model.limits import Usage
 
@@ -131,6 +132,13 @@ class Container:
         if self._killed:
             self.kill()
 
+    def born_unseen(self, failure: Failure) -> None:
+        """PID 1 exists, but there is no pidfd of it: let it go, and take the end of its socket for its own."""
+        if self._failure is None:
+            self._failure = failure
+        self._control.shutdown(sockets.SHUT_WR)
+        self._loop.add_reader(self._control.fileno(), self._hear_to_the_end)
+
     def fail(self, failure: Failure) -> None:
         """There is no such container, or nobody can tell any more: it has ended with ``failure``."""
         if self._failure is None:
@@ -138,23 +146,27 @@ class Container:
         if self._pidfd < 0:
             self._die()
 
-    def hear(self) -> None:
-        """Take in what PID 1 has said so far."""
+    def hear(self) -> bool:
+        """Take in what PID 1 has said so far; False once it can say no more."""
         while True:
             try:
                 data, descriptors = sockets.receive(self._control, _MESSAGE_BYTES)
             except BlockingIOError:
-                return
+                return True
             except ConnectionResetError:
                 data, descriptors = b"", ()
             if not data:
                 self._loop.remove_reader(self._control.fileno())
-                return
+                return False
             try:
                 self._heed(_parsed(data), descriptors)
             finally:
                 for fd in descriptors:
                     os.close(fd)
+
+    def _hear_to_the_end(self) -> None:
+        if not self.hear():
+            self._die()
 
     def _heed(self, message: Message, descriptors: tuple[int, ...]) -> None:
         if message.number == _MAIN:
@@ -169,19 +181,28 @@ class Container:
 
     def _die(self) -> None:
         """PID 1 is gone, and with it everything in its pid namespace: hear its last words, count, tell."""
+        if self._control.fileno() < 0:
+            return  # it has died already
         at_s = time.monotonic()
-        self.hear()
-        self._loop.remove_reader(self._control.fileno())
-        self._control.close()
-        if self._pidfd >= 0:
-            self._loop.remove_reader(self._pidfd)
-            os.close(self._pidfd)
-            self._pidfd = -1
-        usage = self.group.usage() if self.group is not None else Usage()
-        ended = Ended(self._exited.status if self._exited else None, usage, self._failure, at_s)
-        self._over(self)
-        if not self.ended.done():
-            self.ended.set_result(ended)
+        usage = Usage()
+        try:
+            self.hear()
+        finally:  # whoever listens may fail, but must not keep the end back
+            self._loop.remove_reader(self._control.fileno())
+            self._control.close()
+            if self._pidfd >= 0:
+                self._loop.remove_reader(self._pidfd)
+                os.close(self._pidfd)
+                self._pidfd = -1
+            try:
+                if self.group is not None:
+                    usage = self.group.usage()
+                self._over(self)
+            except OSError as error:
+                self._failure = self._failure or Failure("read and free cgroup", *told(error))
+            if not self.ended.done():
+                status = self._exited.status if self._exited else None
+                self.ended.set_result(Ended(status, usage, self._failure, at_s))
 
     def _tell(
         self, *message: str | int | bytes | tuple[str, ...] | dict[str, str], descriptors: tuple[int, ...] = ()

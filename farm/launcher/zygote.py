@@ -60,6 +60,7 @@ class Zygote:
             self._say(wire.UNREADY, *wire.told(error))
             return
         signals.ignore(signals.SIGCHLD)
+        signals.ignore(signals.SIGINT)  # PID 1 inherits it: by Python's own handler any container could end its own
         gc.collect()
         gc.freeze()
         self._say(wire.READY, reason)
