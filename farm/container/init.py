@@ -36,6 +36,7 @@ import select
 import time
 
 from farm.container import command
+from farm.container.socketcall import SocketCalls
 from farm.errors import KernelError
 from farm.kernel import process, signals, sockets
 
@@ -52,7 +53,7 @@ _OOM_FIRST = 500  # so that the kernel picks the command before PID 1, whose dea
 class Init:
     """The loop of PID 1. Owns ``control``, its socket."""
 
-    __slots__ = ("_children", "_control", "_hold", "_oom_fd", "_wakeup_read")
+    __slots__ = ("_children", "_control", "_hold", "_oom_fd", "_socket_calls", "_wakeup_read")
 
     def __init__(self, control: sockets.Socket) -> None:
         self._control = control
@@ -60,11 +61,14 @@ class Init:
         self._hold = False
         self._children: dict[int, int] = {}  # pid of a spawned command -> its number
         self._wakeup_read = -1
+        self._socket_calls: SocketCalls | None = None
 
-    def settle(self, oom_fd: int, kept: tuple[int, ...]) -> None:
-        """Close every descriptor but the socket, ``kept`` and ``oom_fd`` (see ``Setup``), and from now on hear of children."""
-        process.close_all_but((self._control.fileno(), oom_fd, *kept))
+    def settle(self, oom_fd: int, listener_fd: int, kept: tuple[int, ...]) -> None:
+        """Close every descriptor but the socket, ``kept`` and those of ``Setup``, and from now on hear of children."""
+        process.close_all_but(tuple(fd for fd in (self._control.fileno(), oom_fd, listener_fd, *kept) if fd >= 0))
         self._oom_fd = oom_fd
+        if listener_fd >= 0:
+            self._socket_calls = SocketCalls(listener_fd)
         self._wakeup_read, wakeup_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signals.wake_on(signals.SIGCHLD, wakeup_write)
         os.umask(0o022)
@@ -116,11 +120,15 @@ class Init:
         poller = select.poll()
         poller.register(self._control, select.POLLIN)
         poller.register(self._wakeup_read, select.POLLIN)
+        if self._socket_calls is not None:
+            poller.register(self._socket_calls.listener_fd, select.POLLIN)
         main_running = _MAIN in self._children.values()
         while main_running or self._hold:
             for fd, _ in poller.poll():
                 if fd == self._wakeup_read:
                     _drain(fd)
+                elif fd != self._control.fileno():
+                    self._answer()
                 elif not self._serve():
                     return
             main_running = self._reap() and main_running
@@ -137,6 +145,10 @@ class Init:
         elif op == "signal":
             self._signal(*fields)
         return bool(op != "release")
+
+    def _answer(self) -> None:
+        if self._socket_calls is not None:
+            self._socket_calls.answer()
 
     def _signal(self, number: int, signum: int) -> None:
         for pid, owner in self._children.items():

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from farm.cgroup.base import Group
 from farm.container import plan
+from farm.container.socketcall import READS_MEMORY
 from farm.container.spec import ContainerSpec, Host
 from farm.kernel import capability, process
 from farm.kernel.mount import MS_BIND
@@ -134,7 +135,7 @@ def _privileges(kept: int, no_new_privs: bool, filter_id: int, *, user_namespace
     if filter_id:
         # Before the capabilities go: without no_new_privs, CAP_SYS_ADMIN is what allows taking a filter.
         made.append(("load_filter", (filter_id,)))
-    made.append(("keep_capabilities", (kept,)))
+    made.append(("keep_capabilities", (kept, READS_MEMORY if filter_id else 0)))
     return tuple(made)
 
 

@@ -7,6 +7,7 @@ by page as it is touched; see ``program``.
 from __future__ import annotations
 
 import _socket
+import errno
 import fcntl
 import os
 import sys
@@ -46,14 +47,14 @@ class SetupError(Exception):
 
 
 class Setup:
-    """What a program needs besides itself; descriptors are borrowed, but for ``oom_fd``, which is made on the way.
+    """What a program needs besides itself. Descriptors are borrowed, but for ``oom_fd`` and ``listener_fd``: made on the way.
 
     ``userns_fd`` is -1 without a user namespace; ``disk_fd`` is the scratch space's block device or -1; ``filters`` are
     compiled seccomp programs by id; ``stdio`` what the command will have as 0, 1 and 2. ``oom_fd`` is PID 1's
-    /proc/self/oom_score_adj, opened while it can be.
+    /proc/self/oom_score_adj, opened while it can be; ``listener_fd`` answers for the filter, -1 where nobody does.
     """
 
-    __slots__ = ("_disk_fd", "_filters", "_stdio", "_userns_fd", "oom_fd")
+    __slots__ = ("_disk_fd", "_filters", "_stdio", "_userns_fd", "listener_fd", "oom_fd")
 
     def __init__(self, userns_fd: int, disk_fd: int, filters: dict[int, bytes], stdio: tuple[int, ...]) -> None:
         self._userns_fd = userns_fd
@@ -61,6 +62,7 @@ class Setup:
         self._filters = filters
         self._stdio = stdio
         self.oom_fd = -1
+        self.listener_fd = -1
 
     def perform(self, program: tuple[tuple[str, str, tuple[object, ...]], ...]) -> None:
         """Carry out ``program`` in order. Raises ``SetupError`` at the first call that fails; nothing is undone."""
@@ -153,8 +155,15 @@ class Setup:
         process.prctl(process.PR_SET_NO_NEW_PRIVS, 1)
 
     def load_filter(self, filter_id: int) -> None:
-        """Take the seccomp filter with that id."""
-        seccomp.load_filter(self._filters[filter_id])
+        """Take the seccomp filter with that id. Opens ``listener_fd``."""
+        try:
+            self.listener_fd = seccomp.load_filter(self._filters[filter_id], listener=True)
+        except KernelError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            # The farm itself runs under a filter that somebody answers for, and there is one of these a process: what would
+            # be asked of us is ENOSYS then.
+            seccomp.load_filter(self._filters[filter_id])
 
 
 def rehearse() -> None:

@@ -58,7 +58,7 @@ class LocalEngine:
         self._scratch_dir = run_dir if scratch_dir is None else scratch_dir
         self._client: Client | None = None
         self._restart = asyncio.Lock()
-        self._filters: dict[tuple[int, bool], int] = {}  # (capabilities, socketcall) -> filter id
+        self._filters: dict[int, int] = {}  # capabilities -> filter id
         self._running: dict[str, Container | None] = {}  # None: on its way to a container
         self._cancelled: set[str] = set()
         self._null_fd = -1
@@ -68,7 +68,7 @@ class LocalEngine:
         self._null_fd = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
         self._client = Client(self._run_id, self._views, self._id_map)
         ready = await self._client.start()
-        self._filter(self._client, capability.mask(capability.DEFAULT), socketcall=False)
+        self._filter(self._client, capability.mask(capability.DEFAULT))
         return EngineInfo(ready.cgroup, ready.user_namespace, seccomp=True, warnings=ready.warnings)
 
     async def run(self, work: Work) -> Attempt:
@@ -197,17 +197,16 @@ class LocalEngine:
             limits=job.limits,
             capabilities=capabilities,
             no_new_privs=job.no_new_privs,
-            filter_id=self._filter(client, capabilities, socketcall=abi.is_narrow(work.image)),
+            filter_id=self._filter(client, capabilities),
             personality=abi.personality(work.image),
             on_disk=job.limits.disk_bytes is not None,
         )
 
-    def _filter(self, client: Client, capabilities: int, *, socketcall: bool) -> int:
-        key = (capabilities, socketcall)
-        if key not in self._filters:
-            client.add_filter(len(self._filters) + 1, compile_filter(capabilities, socketcall=socketcall))
-            self._filters[key] = len(self._filters) + 1
-        return self._filters[key]
+    def _filter(self, client: Client, capabilities: int) -> int:
+        if capabilities not in self._filters:
+            client.add_filter(len(self._filters) + 1, compile_filter(capabilities))
+            self._filters[capabilities] = len(self._filters) + 1
+        return self._filters[capabilities]
 
     def _environment(self, work: Work) -> tuple[tuple[str, str], ...]:
         job = work.job

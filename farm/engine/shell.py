@@ -50,7 +50,7 @@ async def run_shell(
     try:
         await client.start()
         kept = capability.mask(capability.DEFAULT)
-        client.add_filter(1, compile_filter(kept, socketcall=abi.is_narrow(image)))
+        client.add_filter(1, compile_filter(kept))
         environment = {"PATH": _PATH, "HOME": "/root", "TERM": os.environ.get("TERM", "dumb"), "FARM_RUN": run_id}
         spec = ContainerSpec(
             overlays=image.overlays,

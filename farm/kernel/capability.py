@@ -75,18 +75,19 @@ def names(bits: int) -> tuple[str, ...]:
     return tuple(name for number, name in enumerate(NAMES) if bits >> number & 1)
 
 
-def effective() -> int:
-    """This thread's effective capabilities as bits."""
-    header, data = _Header(_VERSION_3, 0), (_Data * 2)()
+def effective(thread: int = 0) -> int:
+    """Effective capabilities of a thread (0: this one) as bits. ESRCH where it has ended."""
+    header, data = _Header(_VERSION_3, thread), (_Data * 2)()
     if _capget(ctypes.byref(header), data):
-        raise failed("capget")
+        raise failed("capget", thread)
     return int(data[0].effective) | int(data[1].effective) << 32
 
 
-def keep_only(bits: int) -> None:
+def keep_only(bits: int, own: int = 0) -> None:
     """Reduce this thread to ``bits``: bounding, permitted, effective; inheritable and ambient sets end empty.
 
-    Needs CAP_SETPCAP in the current user namespace, so it comes before nothing else that does.
+    It keeps ``own`` besides, for itself alone: what is not in the bounding set does not survive an exec. Needs CAP_SETPCAP
+    in the current user namespace, so it comes before nothing else that does.
     """
     drop = process.PR_CAPBSET_DROP
     for number in range(_COUNT):
@@ -94,9 +95,13 @@ def keep_only(bits: int) -> None:
         if not bits >> number & 1 and _prctl(drop, number, 0, 0, 0):
             raise failed("prctl", "PR_CAPBSET_DROP", number)
     process.prctl(process.PR_CAP_AMBIENT, process.PR_CAP_AMBIENT_CLEAR_ALL)
+    set_effective(bits | own, bits | own)
+
+
+def set_effective(bits: int, permitted: int) -> None:
+    """Use only ``bits`` from here on, and be able to use ``permitted`` again. EPERM beyond what is permitted now."""
     header, data = _Header(_VERSION_3, 0), (_Data * 2)()
     for half in range(2):
-        part = bits >> 32 * half & 0xFFFFFFFF
-        data[half] = _Data(part, part, 0)
+        data[half] = _Data(bits >> 32 * half & 0xFFFFFFFF, permitted >> 32 * half & 0xFFFFFFFF, 0)
     if _capset(ctypes.byref(header), data):
-        raise failed("capset", hex(bits))
+        raise failed("capset", hex(bits), hex(permitted))

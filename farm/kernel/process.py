@@ -1,10 +1,12 @@
-"""clone3(2), setns(2), unshare(2), prctl(2) and close_range(2): making and confining processes."""
+"""clone3(2), setns(2), unshare(2), prctl(2), close_range(2) and others that make, confine and read processes."""
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 
+from farm.errors import KernelError
 from farm.kernel.libc import failed, function, syscall
 
 CLONE_NEWTIME = 0x80
@@ -42,6 +44,21 @@ _setfsgid = function("setfsgid", ctypes.c_uint)
 _unshare = function("unshare", ctypes.c_int)
 _personality = function("personality", ctypes.c_ulong)
 _prctl = function("prctl", ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
+
+
+class _IoVec(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
+_process_vm_readv = function(
+    "process_vm_readv",
+    ctypes.c_int,
+    ctypes.POINTER(_IoVec),
+    ctypes.c_ulong,
+    ctypes.POINTER(_IoVec),
+    ctypes.c_ulong,
+    ctypes.c_ulong,
+)
 
 
 class _CloneArgs(ctypes.Structure):
@@ -128,6 +145,21 @@ def set_title(area: tuple[int, int], title: str) -> None:
     """
     start, room = area
     ctypes.memmove(start, title.encode()[: room - 1].ljust(room, b"\0"), room)
+
+
+def read_memory(thread: int, address: int, length: int) -> bytes:
+    """``length`` bytes at ``address`` of another process; process_vm_readv(2).
+
+    Needs the right to trace it: EPERM without. EFAULT where nothing is mapped there, ESRCH where it has ended.
+    """
+    buffer = ctypes.create_string_buffer(length)
+    here, there = _IoVec(ctypes.addressof(buffer), length), _IoVec(address, length)
+    count = _process_vm_readv(thread, ctypes.byref(here), 1, ctypes.byref(there), 1, 0)
+    if count < 0:
+        raise failed("process_vm_readv", thread, hex(address))
+    if count < length:
+        raise KernelError("process_vm_readv", errno.EFAULT, (thread, hex(address)))
+    return buffer.raw
 
 
 def close_range(first: int, last: int = 0xFFFFFFFF) -> None:

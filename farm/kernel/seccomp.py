@@ -1,9 +1,12 @@
-"""Loading a seccomp filter that somebody else compiled; see seccomp(2)."""
+"""Loading a seccomp filter that somebody else compiled, and answering for it; see seccomp(2) and seccomp_unotify(2)."""
 
 from __future__ import annotations
 
 import ctypes
+import errno
+import fcntl
 import os
+import struct
 
 from farm.errors import KernelError
 from farm.kernel.libc import failed, syscall
@@ -13,6 +16,12 @@ _NUMBER = _NR_seccomp.get(os.uname().machine, -1)
 
 SECCOMP_SET_MODE_FILTER = 1
 SECCOMP_FILTER_FLAG_NEW_LISTENER = 1 << 3
+
+_NOTIF = struct.Struct("=QII iI Q 6Q")  # struct seccomp_notif with its struct seccomp_data
+_RESPONSE = struct.Struct("=Q q i I")  # struct seccomp_notif_resp
+_ADDFD = struct.Struct("=Q 4I")  # struct seccomp_notif_addfd
+_IOCTL_NOTIF_RECV, _IOCTL_NOTIF_SEND, _IOCTL_NOTIF_ADDFD = 0xC0502100, 0xC0182101, 0x40182103
+_ADDFD_FLAG_SEND = 1 << 1
 
 _INSTRUCTION_BYTES = 8  # struct sock_filter
 _MOST_INSTRUCTIONS = 4096  # BPF_MAXINSNS
@@ -37,3 +46,32 @@ def load_filter(bpf: bytes, *, listener: bool = False) -> int:
     if result < 0:
         raise failed("seccomp", f"{count} instructions")
     return result
+
+
+def next_call(listener_fd: int) -> tuple[int, int, tuple[int, ...]]:
+    """The next call that waits for an answer: its cookie, the calling thread in our pid namespace, its six arguments.
+
+    Blocks until there is one. ENOENT where the thread has been killed meanwhile.
+    """
+    cookie, thread, _, _, _, _, *arguments = _NOTIF.unpack(
+        fcntl.ioctl(listener_fd, _IOCTL_NOTIF_RECV, bytes(_NOTIF.size))
+    )
+    return cookie, thread, tuple(arguments)
+
+
+def answer_error(listener_fd: int, cookie: int, number: int) -> None:
+    """Let the call fail with errno ``number``. ENOENT where its thread is gone."""
+    fcntl.ioctl(listener_fd, _IOCTL_NOTIF_SEND, _RESPONSE.pack(cookie, 0, -number, 0))
+
+
+def answer_descriptor(listener_fd: int, cookie: int, fd: int, *, close_on_exec: bool) -> None:
+    """Let the call return a copy of ``fd`` (Linux 5.9; in one step since 5.14). ENOENT where its thread is gone."""
+    flags = os.O_CLOEXEC if close_on_exec else 0
+    try:
+        fcntl.ioctl(listener_fd, _IOCTL_NOTIF_ADDFD, _ADDFD.pack(cookie, _ADDFD_FLAG_SEND, fd, 0, flags))
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        # Of a buffer that it may change, Python returns the call's result: the descriptor's number over there.
+        number = fcntl.ioctl(listener_fd, _IOCTL_NOTIF_ADDFD, bytearray(_ADDFD.pack(cookie, 0, fd, 0, flags)), True)
+        fcntl.ioctl(listener_fd, _IOCTL_NOTIF_SEND, _RESPONSE.pack(cookie, number, 0, 0))

@@ -37,7 +37,7 @@ def live(
             program, command, hold = marshal.loads(order)
             setup = Setup(userns_fd, rest[3] if len(rest) > 3 else -1, filters, tuple(rest[:3]))
             setup.perform(program)
-            _settle(pid1, setup.oom_fd, rest[:3], title_area)
+            _settle(pid1, setup, rest[:3], title_area)
             argv, environment, directory, terminal, direct = command
             pid1.spawn(0, argv, environment, directory, terminal, rest[:3], direct)
         except SetupError as error:
@@ -51,11 +51,11 @@ def live(
         os._exit(code)
 
 
-def _settle(pid1: Init, oom_fd: int, stdio: list[int], title_area: tuple[int, int]) -> None:
+def _settle(pid1: Init, setup: Setup, stdio: list[int], title_area: tuple[int, int]) -> None:
     """The last of the zygote goes."""
     # Changing identity cleared the parent-death signal, and what the process was before must not show in /proc/1.
     process.prctl(process.PR_SET_PDEATHSIG, signals.SIGKILL)
     process.prctl(process.PR_SET_DUMPABLE, 0)
     process.set_name("farm-init")
     process.set_title(title_area, "farm-init")
-    pid1.settle(oom_fd, tuple(stdio))
+    pid1.settle(setup.oom_fd, setup.listener_fd, tuple(stdio))

@@ -22,17 +22,16 @@ _FURTHER_ARCHITECTURES = {"x86_64": ("X86", "X32"), "aarch64": ("ARM",)}
 
 _INSTRUCTION = struct.Struct("=HBBI")  # struct sock_filter: code, jump if true, jump if false, operand
 _LOAD, _JUMP_EQUAL, _RETURN = 0x20, 0x15, 0x06  # BPF_LD|BPF_W|BPF_ABS, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K
-_NUMBER_AT, _ARCHITECTURE_AT = 0, 4  # offsets in struct seccomp_data
+_NUMBER_AT, _ARCHITECTURE_AT, _FIRST_ARGUMENT_AT = 0, 4, 16  # offsets in struct seccomp_data
 _AUDIT_ARCH_I386 = 0x40000003
-_RET_ERRNO = 0x00050000
+_RET_USER_NOTIF = 0x7FC00000
 
 
-def compile_filter(capabilities: int, *, socketcall: bool = False) -> bytes:
+def compile_filter(capabilities: int) -> bytes:
     """The program for containers that keep ``capabilities``: an array of ``struct sock_filter``.
 
     It holds for every architecture the processor runs (x86-64, i386 and x32 on one machine). A name that this libseccomp
-    does not know is left out, and such a call is ENOSYS. ``socketcall`` is for images of 32-bit programs, see
-    ``profile.SOCKETCALL_I386``. Raises ``FarmError`` where libseccomp cannot be loaded.
+    does not know is left out, and such a call is ENOSYS. Raises ``FarmError`` where libseccomp cannot be loaded.
     """
     if pyseccomp is None:
         raise FarmError("system calls cannot be filtered", "libseccomp is not there", _REMEDY)
@@ -51,19 +50,21 @@ def compile_filter(capabilities: int, *, socketcall: bool = False) -> bytes:
         built.export_bpf(file)
         file.seek(0)
         program = file.read()
-    return program if socketcall or platform.machine() != "x86_64" else _no_socketcall() + program
+    return _socketcall_asked() + program if platform.machine() == "x86_64" else program
 
 
-def _no_socketcall() -> bytes:
-    """Instructions to go before a program. libseccomp itself would open socketcall for every rule that socket has."""
+def _socketcall_asked() -> bytes:
+    """Instructions to go before a program: see ``profile.SOCKETCALL_I386``. libseccomp opens it for every rule socket has."""
     return b"".join(
         _INSTRUCTION.pack(*each)
         for each in (
             (_LOAD, 0, 0, _ARCHITECTURE_AT),
-            (_JUMP_EQUAL, 0, 3, _AUDIT_ARCH_I386),
+            (_JUMP_EQUAL, 0, 5, _AUDIT_ARCH_I386),
             (_LOAD, 0, 0, _NUMBER_AT),
-            (_JUMP_EQUAL, 0, 1, profile.SOCKETCALL_I386),
-            (_RETURN, 0, 0, _RET_ERRNO | errno.ENOSYS),
+            (_JUMP_EQUAL, 0, 3, profile.SOCKETCALL_I386),
+            (_LOAD, 0, 0, _FIRST_ARGUMENT_AT),
+            (_JUMP_EQUAL, 0, 1, profile.SOCKETCALL_SOCKET),
+            (_RETURN, 0, 0, _RET_USER_NOTIF),
         )
     )
 

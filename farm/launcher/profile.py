@@ -96,9 +96,10 @@ CLOSED_FAMILIES = (12, 19, 20, 23, 25, 34, 37, 38, 40)
 """Families up to ``LAST_FAMILY`` that socket(2) may not name (EPERM): AF_ALG (38), which opens the kernel's
 cryptography to everybody, AF_VSOCK (40), which no network namespace holds, and those that Linux removed."""
 
-SOCKETCALL_I386 = 102
-"""socketcall(2), by which old 32-bit programs make sockets: its family lies behind a pointer that no filter can follow.
+SOCKETCALL_I386, SOCKETCALL_SOCKET = 102, 1
+"""socketcall(2), by which old 32-bit programs make sockets, and its operation that makes one: the family lies behind a
+pointer that no filter can follow.
 
-Docker allows it and leaves AF_ALG to AppArmor or SELinux, neither of which a host must have. Here it is ENOSYS, but for
-images of 32-bit programs, whose C libraries know no other way; see docs/runtime.md for what that leaves open.
+Docker allows it and leaves AF_ALG to AppArmor or SELinux, neither of which a host must have. Here PID 1 makes these sockets
+itself, under this same filter: see ``farm.container.socketcall``.
 """

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="needs an
 NEW_USER = 0x10000000
 SIGCHLD = 17
 AF_INET, AF_ALG, AF_VSOCK, AF_LATER = 2, 38, 40, 46
-STREAM, SEQPACKET = 1, 5
+STREAM, RAW, SEQPACKET, CLOEXEC = 1, 3, 5, 0o2000000
 
 CALLS_64 = {
     "alg": (41, AF_ALG, SEQPACKET),
@@ -132,14 +132,52 @@ def test_B09_closed_calls_on_an_i386_image(run):
     assert answers(run, programs, "ubuntu-14.04") == expected(CALLS_32)
 
 
-def test_B09_socketcall_is_for_32_bit_images_only(run):
+AS_NOBODY = (
+    "perl -e '$) = qq(65534 65534); $( = 65534; $< = $> = 65534; exec @ARGV'"  # the image's su lacks its PAM files
+)
+SOCKETCALLS = {
+    "inet": ((AF_INET, STREAM, 0), 0),
+    "inet-close-on-exec": ((AF_INET, STREAM | CLOEXEC, 0), 0),
+    "alg": ((AF_ALG, SEQPACKET, 0), errno.EPERM),
+    "vsock": ((AF_VSOCK, STREAM, 0), errno.EPERM),
+    "family-of-the-future": ((AF_LATER, STREAM, 0), errno.EPERM),
+    "raw": ((AF_INET, RAW, 1), errno.EPERM),
+    "no-such-type": ((AF_INET, 77, 0), errno.EINVAL),
+}
+
+
+@pytest.mark.parametrize("distro", ["alpine-3.20", "ubuntu-14.04"])
+def test_B09_socketcall_opens_no_family_that_socket_does_not(run, distro):
     need_i386()
-    programs = {
-        "inet": code.i386(102, 1, memory=(AF_INET, STREAM, 0)),
-        "alg": code.i386(102, 1, memory=(AF_ALG, SEQPACKET, 0)),
-    }
-    assert answers(run, programs) == {"inet": errno.ENOSYS, "alg": errno.ENOSYS}
-    assert answers(run, programs, "ubuntu-14.04")["inet"] == 0
+    programs = {name: code.i386(102, 1, memory=words) for name, (words, _) in SOCKETCALLS.items()}
+    programs["words-that-are-not-there"] = code.i386(102, 1, 16)
+    wanted = {name: number for name, (_, number) in SOCKETCALLS.items()}
+    assert answers(run, programs, distro) == wanted | {"words-that-are-not-there": errno.EFAULT}
+
+
+def test_B09_socketcall_gives_nobody_what_only_root_has(run):
+    need_i386()
+    script = code.script({"raw": code.i386(102, 1, memory=(AF_INET, RAW, 1))})
+    assert run(script, "ubuntu-14.04", cap_add=("NET_RAW",))[1] == b"raw 0\n"
+    as_nobody = f"cat >/tmp/as-nobody <<'END'\n{script}\nEND\n{AS_NOBODY} sh /tmp/as-nobody"
+    attempt, log = run(as_nobody, "ubuntu-14.04", cap_add=("NET_RAW",))
+    assert (attempt.outcome, log) == (Outcome.PASSED, f"raw {errno.EPERM}\n".encode()), log
+
+
+@pytest.mark.slow_in_vm
+def test_32_bit_programs_talk_over_sockets(run):
+    """perl of 2014: server and client, three hundred connections, each end with sockets of its own, as nobody too."""
+    need_i386()
+    program = """
+        socket(S, 2, 1, 0) or die "server: $!"; listen(S, 9) or die $!; $name = getsockname(S);
+        if (!fork) { for (1..300) { socket(C, 2, 1, 0) or die "client: $!"; connect(C, $name) or die $!;
+            syswrite C, "x"; close C } exit 0 }
+        for (1..300) { accept(A, S) or die $!; sysread(A, $b, 9) == 1 or die "read"; close A } print "talked\\n"; wait; exit $?
+    """
+    line = " ".join(program.split())
+    script = f"printf '%s' '{line}' >/tmp/p; perl /tmp/p; chmod 644 /tmp/p; {AS_NOBODY} perl /tmp/p"
+    attempt, log = run(script, "ubuntu-14.04")
+    assert (attempt.outcome, log) == (Outcome.PASSED, b"talked\ntalked\n"), log
 
 
 @pytest.mark.slow_in_vm

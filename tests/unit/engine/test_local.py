@@ -35,7 +35,6 @@ def test_hostname_says_test_and_distro():
 def test_personality_follows_the_image(arch, domain):
     image = Image("0" * 64, "x", (), Facts(arch=arch))
     assert abi.personality(image) == domain
-    assert abi.is_narrow(image) == bool(domain)
 
 
 def test_descriptor_made_for_nobody_is_closed(tmp_path):
