@@ -24,6 +24,9 @@ from farm.image.limits import UnpackLimits
 from farm.image.worker import main
 main(int(archive), root, int(base), UnpackLimits(*map(int, limits)), int(parent))
 """
+_HERE = os.path.dirname(
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+)  # an editable install is on no path
 _LOOK_S = 0.02
 _MOST_SAID_BYTES = 1 << 16
 
@@ -70,7 +73,7 @@ def _started(
     base = str(id_map.base if id_map is not None else 0)
     command = [sys.executable, "-I", "-S", "-B", "-c", _CODE, str(archive_fd), root, base, str(os.getpid()), *numbers]
     with subprocess.Popen(
-        [*command, *sys.path],
+        [*command, _HERE, *sys.path],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -101,6 +101,14 @@ def test_further_command_that_cannot_start_is_told_and_harms_nothing(alpine):
     asyncio.run(talk())
 
 
+def until(terminal, end):
+    """What comes out of ``terminal`` up to ``end``: a line may come in pieces."""
+    said = b""
+    while end not in said:
+        said += os.read(terminal.fileno(), 100)
+    return said
+
+
 def test_command_on_a_terminal_gets_one(alpine):
     async def talk():
         async with zygote(alpine) as client, launched(client, alpine, "echo up; exec sleep 100") as live:
@@ -114,11 +122,9 @@ def test_command_on_a_terminal_gets_one(alpine):
             live.container.listen(take)
             spawn(live, 1, "sh", "-c", "test -t 0 && tty; read line; echo got $line >/dev/tty", terminal=bytes(8))
             with open(await master, "r+b", buffering=0) as terminal:
-                assert os.read(terminal.fileno(), 100) == b"/dev/pts/0\r\n"
+                assert until(terminal, b"\n") == b"/dev/pts/0\r\n"
                 terminal.write(b"typed\n")
-                said = b""
-                while b"got typed" not in said:
-                    said += os.read(terminal.fileno(), 100)
+                until(terminal, b"got typed")
 
     asyncio.run(talk())
 
