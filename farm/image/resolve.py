@@ -5,22 +5,17 @@ from __future__ import annotations
 import os
 import stat
 import threading
-import time
-from collections.abc import Callable
-from typing import TypeAlias
 
 from farm.errors import ImageError
 from farm.image import host, pack
 from farm.image.digests import DigestCache, identity
-from farm.image.facts import read_facts
 from farm.image.limits import UnpackLimits
-from farm.image.record import Details
+from farm.image.making import flattened, found_or_made
+from farm.image.progress import Progress
 from farm.image.store import Store
 from farm.image.unpacking import Stopped, Unpacked, unpack
 from farm.kernel.userns import IdMap
-from farm.model.distro import Image, Overlay, Source, SourceKind
-
-Make: TypeAlias = Callable[[str], Unpacked]
+from farm.model.distro import Image, Source, SourceKind
 
 _LIMITS = UnpackLimits()
 
@@ -31,12 +26,21 @@ def resolve(
     id_map: IdMap | None,
     stopped: Stopped = lambda: False,
     limits: UnpackLimits = _LIMITS,
+    *,
+    progress: Progress = lambda *_: None,
+    fresh: bool = False,
 ) -> Image:
     """The image of ``source``, from the store or imported into it. Raises ``ImageError`` naming what is wrong with it.
 
     ``stopped`` is asked again and again, on this thread: as soon as it says so, the import is given up with ``ImageError``.
+    ``progress`` is told of what is fetched. An address is asked again where ``fresh`` says so, or the store lacks its image.
     """
     try:
+        if source.kind in (SourceKind.URL, SourceKind.REGISTRY):
+            # Not above: the libraries that speak HTTP take a fifth of a second, which others need not pay.
+            from farm.image.remote import resolve_remote
+
+            return resolve_remote(source, store, id_map, stopped, limits, progress=progress, fresh=fresh)
         if source.kind is SourceKind.HOST:
             return host.resolve(store)
         if source.kind is SourceKind.DIRECTORY:
@@ -60,11 +64,12 @@ def _tarball(source: Source, store: Store, id_map: IdMap | None, stopped: Stoppe
 
         def make(root: str) -> Unpacked:
             done = unpack(fd, source.path, root, id_map, limits, stopped)
+            done = flattened(root, source.path, done, id_map, limits, stopped)
             if identity(os.fstat(fd)) != identity(before):
                 raise ImageError(f"{source.path} changed while it was imported", "", "import it again")
             return done
 
-        return _found_or_made(source, digest, store, make, stopped)
+        return found_or_made(source.path, digest, store, make, stopped)
     finally:
         os.close(fd)
 
@@ -92,9 +97,9 @@ def _directory(source: Source, store: Store, id_map: IdMap | None, stopped: Stop
             packing.join()
         if cache.of_tree(path, stopped)[1] != before:
             raise ImageError(f"{source.path} changed while it was imported", "", "import it when nobody writes to it")
-        return done
+        return flattened(root, source.path, done, id_map, limits, stopped)
 
-    return _found_or_made(source, digest, store, make, stopped)
+    return found_or_made(source.path, digest, store, make, stopped)
 
 
 def _check(source: Source, digest: str) -> None:
@@ -104,20 +109,3 @@ def _check(source: Source, digest: str) -> None:
             f"wanted sha256 {source.sha256}, found {digest}",
             "fetch it again, or correct sha256",
         )
-
-
-def _found_or_made(source: Source, digest: str, store: Store, make: Make, stopped: Stopped) -> Image:
-    found = store.lookup(digest)
-    if found is not None:
-        return found
-    with store.making(digest, stopped) as staging:
-        if staging is None:
-            made = store.lookup(digest)
-            if made is None:
-                raise ImageError(f"image {digest[:12]} was removed", source.path, "run it again to import it anew")
-            return made
-        root = os.path.join(staging.path, "rootfs")
-        os.mkdir(root, 0o755)
-        done = make(root)
-        image = Image(digest, source.path, (Overlay("/", (root,)),), read_facts(root), done.size_bytes)
-        return store.commit(staging, image, Details(time.time(), done.members, done.dropped, done.confined))

@@ -13,6 +13,8 @@
         gone-<random>/       an image on its way out, likewise
       locks/<digest>         flock(2): exclusive to make or remove the image, shared while a run uses it
       digests/<key>          sha256 of a tarball that was hashed before; see ``digests``
+      downloads/<key>        what is being fetched; see ``fetch``
+      references/<key>       where addresses led to; see ``remembered``
 
 A lock belongs to a process and goes with it, so what nobody holds a lock on belongs to nobody: that is all ``sweep`` has
 to know. An image is on its disk (syncfs(2)) before it is renamed, and the rename is synced before anybody is told.
@@ -31,12 +33,12 @@ from collections.abc import Iterator
 from farm.errors import ImageError, UsageError
 from farm.image import record, trees
 from farm.image.digests import DigestCache
+from farm.image.locks import flock, is_at
 from farm.image.unpacking import Stopped
 from farm.model.distro import Image
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _RECORD = "image.json"
-_LOOK_S = 0.05
 
 
 class Staging:
@@ -57,6 +59,8 @@ class Store:
         self.home = os.path.realpath(home)
         self.rootfs_dir = os.path.join(self.home, "store")
         self.digests_dir = os.path.join(self.home, "digests")
+        self.downloads_dir = os.path.join(self.home, "downloads")
+        self.references_dir = os.path.join(self.home, "references")
         self._staging = os.path.join(self.home, "staging")
         self._locks = os.path.join(self.home, "locks")
 
@@ -159,7 +163,7 @@ class Store:
             except FileNotFoundError:
                 continue  # its maker was quicker
             try:
-                if _flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                if flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB):
                     self._delete(name)
                     swept += 1
             except OSError as error:
@@ -193,7 +197,7 @@ class Store:
             except FileNotFoundError:
                 continue  # a sweep came after mkdir
             fcntl.flock(fd, fcntl.LOCK_EX)
-            if _is_at(fd, path):
+            if is_at(fd, path):
                 break
             os.close(fd)  # it came before flock
         try:
@@ -219,8 +223,8 @@ class Store:
         while True:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
-                locked = _flock(fd, operation, stopped)
-                right = locked and _is_at(fd, path)
+                locked = flock(fd, operation, stopped)
+                right = locked and is_at(fd, path)
             except BaseException:
                 os.close(fd)
                 raise
@@ -246,28 +250,6 @@ class Store:
 
     def _folder(self, digest: str) -> str:
         return os.path.join(self.rootfs_dir, digest)
-
-
-def _flock(fd: int, operation: int, stopped: Stopped = lambda: False) -> bool:
-    """Whether ``fd`` is locked: False only with LOCK_NB. Waits without it until ``stopped``; flock(2) could not be told."""
-    while True:
-        try:
-            fcntl.flock(fd, operation | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if operation & fcntl.LOCK_NB:
-                return False
-        if stopped():
-            raise ImageError("the import was given up", "another process makes or removes the image")
-        time.sleep(_LOOK_S)
-
-
-def _is_at(fd: int, path: str) -> bool:
-    """``path`` still names the file that ``fd`` is."""
-    try:
-        return os.path.samestat(os.fstat(fd), os.stat(path, follow_symlinks=False))
-    except FileNotFoundError:
-        return False
 
 
 def _sync(path: str) -> None:

@@ -4,6 +4,10 @@ Every name resolves inside, so this is about what an archive may mean, not about
 ``..``, hard links that are absolute or lead through a symbolic link. A leading ``/`` is dropped. A member replaces what has
 its name, a folder only while it is empty; folders that no member makes are root's, 0755.
 
+A layer of an OCI image is unpacked over those below it. In one, ``.wh.NAME`` deletes what they have as NAME, ``.wh..wh..opq``
+all that they have in its folder, and a member replaces a folder of theirs with all it holds; other names that begin with
+``.wh..wh.`` are left out, and ``.wh.`` with nothing, ``.`` or ``..`` behind it is refused. What the layer brings itself stays.
+
 Kept: folders, files, holes, symbolic and hard links, modes with setuid bits, owners up to 65,534, times from 1901 to 2446
 (what ext4 can; the file system cuts off what it cannot), ``user.*`` attributes. Dropped and counted: devices, FIFOs, other
 attributes (file capabilities, ACLs), kinds of members that nobody knows. An owner beyond 65,534 becomes that (nobody).
@@ -22,6 +26,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from farm.errors import ImageError, KernelError
+from farm.image import trees
 from farm.image.archive import members
 from farm.image.limits import TOO_LARGE, UnpackLimits
 from farm.image.stream import Stream
@@ -30,6 +35,7 @@ from farm.kernel import files
 _FIRST_TIME_S, _LAST_TIME_S = -(1 << 31), (3 << 32) + (1 << 31) - 1
 _NOBODY = 65534
 _XATTR = "SCHILY.xattr."
+_WHITEOUT, _OPAQUE = ".wh.", ".wh..opq"
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _KINDS = {tarfile.CHRTYPE: "device", tarfile.BLKTYPE: "device", tarfile.FIFOTYPE: "fifo"}
@@ -38,9 +44,12 @@ _STRAIGHT = files.RESOLVE_BENEATH | files.RESOLVE_NO_SYMLINKS
 
 
 class Unpacker:
-    """Unpacks one archive; ``members``, ``size_bytes`` and ``dropped`` say what came of it."""
+    """Unpacks one archive; ``members``, ``size_bytes`` and ``dropped`` say what came of it.
 
-    def __init__(self, stream: Stream, limits: UnpackLimits) -> None:
+    ``layer`` says that it is one of an OCI image, to be unpacked over those below it.
+    """
+
+    def __init__(self, stream: Stream, limits: UnpackLimits, *, layer: bool = False) -> None:
         self.members = 0
         self.size_bytes = 0
         self.dropped: Counter[str] = Counter()
@@ -50,6 +59,7 @@ class Unpacker:
         self._parent: str | None = ""  # None: the name may mean another folder by now
         self._parent_fd = os.dup(self._root)
         self._folder_times: dict[str, int] = {}
+        self._brought: set[str] | None = set() if layer else None  # paths of this layer and the folders above them
 
     def run(self) -> None:
         """Unpack all of it and wait until it is on the disk. ``ImageError``, or ``OSError`` where the disk is full."""
@@ -82,6 +92,11 @@ class Unpacker:
     def _extract(self, member: tarfile.TarInfo) -> None:
         path = _inside(member.name)
         parent, _, name = path.rpartition("/")
+        if self._brought is not None:
+            if name.startswith(_WHITEOUT):
+                self._white_out(member, parent, name.removeprefix(_WHITEOUT))
+                return
+            _add_with_parents(self._brought, path)
         if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
             self.dropped[_KINDS.get(member.type, "unknown")] += 1
         elif not name:
@@ -235,7 +250,65 @@ class Unpacker:
         try:
             os.unlink(name, dir_fd=within)
         except IsADirectoryError:
-            os.rmdir(name, dir_fd=within)
+            if self._brought is None:
+                os.rmdir(name, dir_fd=within)
+            else:
+                trees.remove(within, name)
+
+    # Layers
+
+    def _white_out(self, member: tarfile.TarInfo, parent: str, hidden: str) -> None:
+        """Delete what the layers below have as ``hidden`` in ``parent``."""
+        if hidden in ("", ".", ".."):
+            raise ImageError("the layer holds a whiteout that is refused", f"{_shown(member.name)} hides no name")
+        if hidden != _OPAQUE and hidden.startswith(_WHITEOUT):
+            self.dropped["whiteout"] += 1  # of aufs, for its own use
+            return
+        self._parent = None
+        try:
+            if hidden == _OPAQUE:
+                self._delete_below(parent)
+            else:
+                self._delete(parent, hidden)
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # the layers below have no such thing
+        except KernelError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                raise
+
+    def _delete_below(self, top: str) -> None:
+        """Delete all in the folder ``top`` that this layer did not bring."""
+        waiting = [top]
+        while waiting:
+            folder = waiting.pop()
+            fd = files.openat2(self._root, folder or ".", os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                listed = os.listdir(fd)
+            finally:
+                os.close(fd)
+            waiting += [f"{folder}/{name}".lstrip("/") for name in listed if self._delete(folder, name)]
+
+    def _delete(self, parent: str, name: str) -> bool:
+        """Delete what is called ``name`` in ``parent``; True where it is a folder that this layer brought, which stays."""
+        assert self._brought is not None
+        within = files.openat2(self._root, parent or ".", _FOLDER)
+        try:
+            is_folder = stat.S_ISDIR(os.stat(name, dir_fd=within, follow_symlinks=False).st_mode)
+            if f"{parent}/{name}".lstrip("/") in self._brought:
+                return is_folder
+            if is_folder:
+                trees.remove(within, name)
+            else:
+                os.unlink(name, dir_fd=within)
+            return False
+        finally:
+            os.close(within)
+
+
+def _add_with_parents(paths: set[str], path: str) -> None:
+    while path and path not in paths:
+        paths.add(path)
+        path = path.rpartition("/")[0]
 
 
 def _inside(name: str) -> str:

@@ -18,11 +18,11 @@ from farm.kernel.userns import IdMap
 
 _CODE = """
 import sys
-_, archive, root, base, parent, *rest = sys.argv
+_, archive, root, base, parent, layer, *rest = sys.argv
 limits, sys.path[:] = rest[:7], rest[7:]
 from farm.image.limits import UnpackLimits
 from farm.image.worker import main
-main(int(archive), root, int(base), UnpackLimits(*map(int, limits)), int(parent))
+main(int(archive), root, int(base), UnpackLimits(*map(int, limits)), int(parent), layer=bool(int(layer)))
 """
 _HERE = os.path.dirname(
     os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -44,14 +44,22 @@ class Unpacked:
 
 
 def unpack(
-    archive_fd: int, source: str, root: str, id_map: IdMap | None, limits: UnpackLimits, stopped: Stopped
+    archive_fd: int,
+    source: str,
+    root: str,
+    id_map: IdMap | None,
+    limits: UnpackLimits,
+    stopped: Stopped,
+    *,
+    layer: bool = False,
 ) -> Unpacked:
     """Unpack the archive that ``archive_fd`` reads, called ``source`` in messages, into the empty folder ``root``.
 
+    With ``layer`` it is a layer of an OCI image, and ``root`` holds what the layers below it made.
     On return it is on the disk. ``ImageError`` where the archive is not what it should be, a limit is passed, or ``stopped``,
     which is asked on this thread again and again, says so; ``root`` then holds rubbish.
     """
-    with _started(archive_fd, root, id_map, limits) as process:
+    with _started(archive_fd, root, id_map, limits, layer=layer) as process:
         said, errors = _heard(process, source, limits, stopped)
     result = _result(said)
     if result is not None:
@@ -70,11 +78,12 @@ _REMEDY = "it has to be a whole tar archive of a root filesystem; docs/images.md
 
 @contextlib.contextmanager
 def _started(
-    archive_fd: int, root: str, id_map: IdMap | None, limits: UnpackLimits
+    archive_fd: int, root: str, id_map: IdMap | None, limits: UnpackLimits, *, layer: bool
 ) -> Iterator[subprocess.Popen[bytes]]:
     numbers = [str(int(each)) for each in astuple(limits)]
     base = str(id_map.base if id_map is not None else 0)
-    command = [sys.executable, "-I", "-S", "-B", "-c", _CODE, str(archive_fd), root, base, str(os.getpid()), *numbers]
+    given = [str(archive_fd), root, base, str(os.getpid()), str(int(layer)), *numbers]
+    command = [sys.executable, "-I", "-S", "-B", "-c", _CODE, *given]
     with subprocess.Popen(
         [*command, _HERE, *sys.path],
         stdin=subprocess.DEVNULL,

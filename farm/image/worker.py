@@ -29,10 +29,11 @@ _NAMESPACES = process.CLONE_NEWNS | process.CLONE_NEWNET | process.CLONE_NEWIPC 
 _DESCRIPTORS = 64
 
 
-def main(archive_fd: int, root: str, base: int, limits: UnpackLimits, parent: int) -> None:
+def main(archive_fd: int, root: str, base: int, limits: UnpackLimits, parent: int, *, layer: bool) -> None:
     """Entry point of the process: one line of JSON on standard output, with ``error`` where it failed.
 
-    ``base`` is the first id of the range that containers have, 0 for none; ``parent`` the process that started this one.
+    ``base`` is the first id of the range that containers have, 0 for none; ``parent`` the process that started this one;
+    ``layer`` as ``Unpacker`` takes it.
     """
     process.prctl(process.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
@@ -50,15 +51,15 @@ def main(archive_fd: int, root: str, base: int, limits: UnpackLimits, parent: in
     os.close(held)
     if select.select([alive], [], [], 0)[0]:  # its end was closed: the parent died before it could be waited for
         os._exit(1)
-    os.write(1, json.dumps(_result(archive_fd, root, userns_fd, limits)).encode())
+    os.write(1, json.dumps(_result(archive_fd, root, userns_fd, limits, layer=layer)).encode())
     os._exit(0)
 
 
-def _result(archive_fd: int, root: str, userns_fd: int, limits: UnpackLimits) -> dict[str, object]:
+def _result(archive_fd: int, root: str, userns_fd: int, limits: UnpackLimits, *, layer: bool) -> dict[str, object]:
     try:
         confined = _lock_in(root, userns_fd)
         _limit(limits)
-        unpacker = Unpacker(Stream(archive_fd, limits), limits)
+        unpacker = Unpacker(Stream(archive_fd, limits), limits, layer=layer)
         unpacker.run()
     except FarmError as error:
         return {"error": [error.brief, error.detail]}

@@ -12,13 +12,16 @@ class SourceKind(StrEnum):
     HOST = "host"
     TARBALL = "tarball"
     DIRECTORY = "directory"
+    URL = "url"
+    REGISTRY = "registry"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """One place a distro's root filesystem can be had from.
 
-    ``path`` is absolute, and empty for ``host``. ``sha256`` is the hex digest the file must have, or None.
+    ``path`` is absolute, an address for those of other machines (``farm.model.reference``), and empty for ``host``.
+    ``sha256`` is the hex digest that the file must have, or None.
     """
 
     kind: SourceKind

@@ -194,7 +194,7 @@ def test_A08_holes_count_as_what_they_become(refused):
 
 def test_A08_time_and_memory_have_limits(refused):
     assert "longer than" in refused(data=packed([entry("x", bytes(200 << 20))]), limits=UnpackLimits(timeout_s=0.0))
-    assert "unpack" in refused(entry("x", b"data"), limits=UnpackLimits(memory_bytes=1 << 20))
+    assert "unpack" in refused(entry("x", bytes(8 << 20)), limits=UnpackLimits(memory_bytes=1 << 20))
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress, zstandard.ZstdCompressor().compress])

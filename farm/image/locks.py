@@ -1,0 +1,34 @@
+"""flock(2) that can be given up, and that is of the right file: what is locked may have been replaced meanwhile."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+
+from farm.errors import ImageError
+from farm.image.unpacking import Stopped
+
+_LOOK_S = 0.05
+
+
+def flock(fd: int, operation: int, stopped: Stopped = lambda: False) -> bool:
+    """Whether ``fd`` is locked: False only with LOCK_NB. Waits without it until ``stopped``; flock(2) could not be told."""
+    while True:
+        try:
+            fcntl.flock(fd, operation | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if operation & fcntl.LOCK_NB:
+                return False
+        if stopped():
+            raise ImageError("the import was given up", "another process makes or removes the image")
+        time.sleep(_LOOK_S)
+
+
+def is_at(fd: int, path: str) -> bool:
+    """``path`` still names the file that ``fd`` is."""
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path, follow_symlinks=False))
+    except FileNotFoundError:
+        return False

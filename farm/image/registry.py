@@ -1,0 +1,131 @@
+"""One image of a registry, through the oras library: its documents and its blobs; see the OCI distribution spec.
+
+Credentials are those of ``docker login`` (``~/.docker/config.json`` with its helpers); a certificate authority of one's own is
+found as Docker finds it (``/etc/docker/certs.d/<registry>/ca.crt``), or in ``REQUESTS_CA_BUNDLE``. Only on this machine itself
+(``127.0.0.1``, ``localhost``) is a registry asked over plain http, where it has no https.
+
+oras repeats a failed request for two minutes and cannot be told to stop, so its ``do_request`` is called without that:
+``fetch`` knows when to repeat.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from farm.errors import ImageError
+from farm.image import fetch, manifest
+from farm.image.manifest import Descriptor
+from farm.model.reference import RegistryImage, is_loopback
+
+_ACCEPTED = ", ".join((*manifest.INDEXES, *manifest.MANIFESTS))
+_DEEPEST = 3  # an index of an index, and its manifest
+
+
+class Registry:
+    """``image`` of its registry; ``written`` is what messages call it. Nothing is asked before the first call."""
+
+    def __init__(self, image: RegistryImage, written: str) -> None:
+        self._image = image
+        self._written = written
+        self._asked: Any = None
+
+    def manifest(self) -> tuple[str, dict[str, object]]:
+        """Digest (64 hex digits) and content of the manifest for this machine."""
+        wanted, sha256 = self._image.tag, self._image.digest
+        for _ in range(_DEEPEST):
+            data = self._document(f"sha256:{sha256}" if sha256 else wanted)
+            given = manifest.document(data, sha256 or None, self._written)
+            if not manifest.is_index(given):
+                return sha256 or manifest.digest(data), given
+            sha256 = manifest.for_machine(given, platform.machine(), self._written).sha256
+        raise ImageError(f"{self._written} is no image", "its index leads to further ones", "name one of its images")
+
+    def blob(self, layer: Descriptor) -> tuple[fetch.Get, fetch.Wanted]:
+        """How to fetch a layer, for ``fetch.fetched``."""
+        name = f"{self._written}, layer {layer.sha256[:12]}"
+        get = partial(self._get, f"blobs/sha256:{layer.sha256}")
+        return get, fetch.Wanted(name, layer.sha256, layer.sha256, layer.size_bytes)
+
+    def _document(self, reference: str) -> bytes:
+        try:
+            response = self._get(f"manifests/{reference}", {"Accept": _ACCEPTED})
+            if response.status_code != 200:
+                raise fetch.answered(self._written, response)
+            data: bytes = response.raw.read(manifest.MOST_BYTES + 1, decode_content=True)
+        except fetch.CUT as error:
+            raise ImageError(
+                f"cannot fetch {self._written}", fetch.reason(error), "look at the name and at the registry"
+            ) from error
+        if len(data) > manifest.MOST_BYTES:
+            raise ImageError(f"{self._written} is no image", f"its manifest is longer than {manifest.MOST_BYTES} bytes")
+        return data
+
+    def _get(self, path: str, headers: Mapping[str, str]) -> requests.Response:
+        if self._asked is None:
+            self._asked = self._login()
+        url = f"{self._asked.prefix}://{self._image.registry}/v2/{self._image.name}/{path}"
+        try:
+            found: requests.Response = type(self._asked).do_request.__wrapped__(
+                self._asked, url, "GET", headers=dict(headers), stream=True
+            )
+        except ValueError as error:  # oras' word for a challenge that it has no answer to
+            if isinstance(error, requests.RequestException):
+                raise
+            raise ImageError(
+                f"cannot fetch {self._written}",
+                "the registry wants a login, and there is none, or a wrong one",
+                f"docker login {self._image.registry}",
+            ) from error
+        return found
+
+    def _login(self) -> Any:
+        """oras' client, with the kind of credentials that this registry asks for."""
+        # Not above: it takes a fifth of a second, which runs without a registry need not pay.
+        import oras.container
+        import oras.provider
+
+        host = self._image.registry
+        insecure, challenge = self._challenge()
+        client = oras.provider.Registry(
+            host,
+            insecure=insecure,
+            tls_verify=_authority(host),
+            auth_backend="basic" if challenge == "basic" else "token",
+        )
+        for prefix in ("https://", "http://"):
+            client.session.mount(prefix, _Patient())
+        client.auth.load_configs(oras.container.Container(f"{host}/{self._image.name}:latest"))
+        return client
+
+    def _challenge(self) -> tuple[bool, str]:
+        """Whether it has to be plain http, and the scheme of authentication that is asked for, in lower case."""
+        host = self._image.registry
+        try:
+            response = requests.get(f"https://{host}/v2/", timeout=fetch.PATIENCE_S, verify=_authority(host))
+            insecure = False
+        except (requests.ConnectionError, requests.Timeout):
+            if not is_loopback(host):
+                raise
+            response = requests.get(f"http://{host}/v2/", timeout=fetch.PATIENCE_S)
+            insecure = True
+        return insecure, response.headers.get("WWW-Authenticate", "").partition(" ")[0].lower()
+
+
+class _Patient(HTTPAdapter):
+    """Waits as long as ``fetch`` does: requests itself waits for ever."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        kwargs["timeout"] = kwargs.get("timeout") or fetch.PATIENCE_S
+        return super().send(request, *args, **kwargs)
+
+
+def _authority(host: str) -> bool | str:
+    own = f"/etc/docker/certs.d/{host}/ca.crt"
+    return own if os.path.exists(own) else os.environ.get("REQUESTS_CA_BUNDLE") or True

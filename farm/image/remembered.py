@@ -1,0 +1,51 @@
+"""Which image an address led to the last time, so that a run asks nobody for what the store has.
+
+::
+
+    $FARM_HOME/references/<sha256 of the address>   {"address": ..., "digest": 64 hex digits, "tag": entity tag or ""}
+
+``farm image pull`` asks again and writes it anew; an address whose image is no longer in the store is asked again anyhow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """``digest`` names the image; ``tag`` is the server's entity tag of the file, or empty."""
+
+    digest: str
+    tag: str = ""
+
+
+def recall(folder: str, address: str) -> Known | None:
+    """What is known of ``address``; None where that is nothing, or cannot be read."""
+    try:
+        with open(_path(folder, address), "rb") as file:
+            given = json.loads(file.read())
+        digest, tag = str(given["digest"]), str(given["tag"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return Known(digest, tag) if len(digest) == 64 and digest.isalnum() else None
+
+
+def remember(folder: str, address: str, known: Known) -> None:
+    """Keep it, in one step for whoever reads. It saves requests and nothing else: that it cannot be kept is no error."""
+    path = _path(folder, address)
+    with contextlib.suppress(OSError):
+        os.makedirs(folder, 0o700, exist_ok=True)
+        temporary = f"{path}.{secrets.token_hex(8)}"
+        with open(temporary, "x", encoding="utf-8") as file:
+            json.dump({"address": address, "digest": known.digest, "tag": known.tag}, file)
+        os.rename(temporary, path)
+
+
+def _path(folder: str, address: str) -> str:
+    return os.path.join(folder, hashlib.sha256(address.encode("utf-8", "surrogateescape")).hexdigest())

@@ -1,0 +1,133 @@
+"""Images of other machines: asked for, fetched, and then as any other."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator, Mapping
+
+import requests
+
+from farm.errors import ImageError
+from farm.image import fetch, manifest
+from farm.image.layers import unpack_layers
+from farm.image.limits import UnpackLimits
+from farm.image.making import flattened, found_or_made
+from farm.image.progress import Progress
+from farm.image.registry import Registry
+from farm.image.remembered import Known, recall, remember
+from farm.image.store import Store
+from farm.image.unpacking import Stopped, Unpacked, unpack
+from farm.kernel.userns import IdMap
+from farm.model.distro import Image, Source, SourceKind
+from farm.model.reference import registry_image
+
+
+def resolve_remote(
+    source: Source,
+    store: Store,
+    id_map: IdMap | None,
+    stopped: Stopped,
+    limits: UnpackLimits,
+    *,
+    progress: Progress,
+    fresh: bool,
+) -> Image:
+    """The image at the address ``source.path``; see ``resolve.resolve``."""
+    if source.sha256 is not None and (there := store.lookup(source.sha256)) is not None:
+        return there
+    known = recall(store.references_dir, source.path)
+    if known is not None and not fresh and source.sha256 is None and (there := store.lookup(known.digest)) is not None:
+        return there
+    remote = _Remote(source, store, id_map, stopped, limits, progress)
+    return remote.pulled() if source.kind is SourceKind.REGISTRY else remote.downloaded(known)
+
+
+class _Remote:
+    """One address and all that it takes to make an image of it."""
+
+    def __init__(
+        self,
+        source: Source,
+        store: Store,
+        id_map: IdMap | None,
+        stopped: Stopped,
+        limits: UnpackLimits,
+        progress: Progress,
+    ) -> None:
+        self._source = source
+        self._address = source.path
+        self._store = store
+        self._id_map = id_map
+        self._stopped = stopped
+        self._limits = limits
+        self._progress = progress
+
+    def downloaded(self, known: Known | None) -> Image:
+        """The image of a file of a web server; ``known`` is what the address led to before."""
+        there = self._store.lookup(known.digest) if known is not None and known.tag else None
+        asked = _Download(self._address, known.tag if known is not None and there is not None else "")
+        if there is not None and asked.is_unchanged():
+            self._store.touch(there.digest)
+            return there
+        key = hashlib.sha256(self._address.encode("utf-8", "surrogateescape")).hexdigest()
+        wanted = fetch.Wanted(self._address, key, self._source.sha256)
+        with fetch.fetched(asked.get, wanted, self._store.downloads_dir, self._stopped, self._progress) as (fd, digest):
+
+            def make(root: str) -> Unpacked:
+                done = unpack(fd, self._address, root, self._id_map, self._limits, self._stopped)
+                return flattened(root, self._address, done, self._id_map, self._limits, self._stopped)
+
+            made = found_or_made(self._address, digest, self._store, make, self._stopped)
+        remember(self._store.references_dir, self._address, Known(digest, asked.tag))
+        return made
+
+    def pulled(self) -> Image:
+        """The image of a registry for this machine; its digest is that of its manifest."""
+        image = registry_image(self._address)
+        if image is None:
+            raise ImageError(f"{self._address} names no image", "", "write oci://registry/name:tag")
+        registry = Registry(image, self._address)
+        digest, given = registry.manifest()
+        layers = manifest.layers(given, self._address)
+
+        def make(root: str) -> Unpacked:
+            opened = (lambda layer=layer: self._layer(registry, layer) for layer in layers)
+            return unpack_layers(opened, root, self._id_map, self._limits, self._stopped)
+
+        made = found_or_made(self._address, digest, self._store, make, self._stopped)
+        remember(self._store.references_dir, self._address, Known(digest))
+        return made
+
+    @contextlib.contextmanager
+    def _layer(self, registry: Registry, layer: manifest.Descriptor) -> Iterator[tuple[int, str]]:
+        get, wanted = registry.blob(layer)
+        with fetch.fetched(get, wanted, self._store.downloads_dir, self._stopped, self._progress) as (fd, _):
+            yield fd, wanted.name
+
+
+class _Download:
+    """Requests for one address of a web server, with proxies and passwords from the environment (``~/.netrc``)."""
+
+    def __init__(self, address: str, before: str) -> None:
+        self._address = address
+        self._before = before
+        self._session = requests.Session()
+        self.tag = ""
+
+    def is_unchanged(self) -> bool:
+        """Whether the file still has the entity tag of before. False also where the server cannot be asked."""
+        try:
+            with contextlib.closing(self._sent({"If-None-Match": self._before})) as response:
+                return response.status_code == 304
+        except requests.RequestException:
+            return False
+
+    def get(self, headers: Mapping[str, str]) -> requests.Response:
+        """``fetch.Get``; keeps the entity tag."""
+        response = self._sent(headers)
+        self.tag = response.headers.get("ETag", "")
+        return response
+
+    def _sent(self, headers: Mapping[str, str]) -> requests.Response:
+        return self._session.get(self._address, headers=dict(headers), stream=True, timeout=fetch.PATIENCE_S)
