@@ -10,12 +10,13 @@ from farm.matrix.catalogue import read_catalogue, unmatched
 from farm.matrix.load import load
 from farm.matrix.problems import MatrixError, Problem
 from farm.model.distro import Distro, Source, SourceKind
+from farm.model.reference import remote
 
 MATRIX = "matrix.yaml"
 
 
 def find_distro(wanted: str, matrix: str | None, catalogue: Sequence[str]) -> Distro:
-    """The distro ``wanted``: a path if there is a slash in it, else a name.
+    """The distro ``wanted``: an address or a path if there is a slash in it, else a name.
 
     Names are looked for in ``matrix`` (a file; None is ``MATRIX`` here, if there is one), then in ``distros/`` beside it,
     then in the folders ``catalogue``. Raises ``UsageError`` with the nearest name, or with what is wrong with the files.
@@ -38,10 +39,15 @@ def find_distro(wanted: str, matrix: str | None, catalogue: Sequence[str]) -> Di
     if problems:
         raise MatrixError(tuple(problems))
     message, nearest = unmatched(wanted, names)
-    raise UsageError(message, nearest, "farm shell takes a name, or a path with a slash in it: ./root.tar.xz")
+    raise UsageError(message, nearest, "a name is wanted, an address, or a path with a slash in it: ./root.tar.xz")
 
 
 def _source(path: str) -> Source:
+    elsewhere = remote(path)
+    if isinstance(elsewhere, str):
+        raise UsageError("this is no address of an image", elsewhere)
+    if elsewhere is not None:
+        return elsewhere
     absolute = os.path.abspath(path)
     if os.path.isdir(absolute):
         return Source(SourceKind.DIRECTORY, absolute)

@@ -134,7 +134,7 @@ class _Run:
         run_id, run_dir = claim_run_dir(self._options.reports, time.time())
         journal = os.path.join(run_dir, JOURNAL)
         try:
-            with Supply(store, self._id_map, self._limits) as supply:
+            with Supply(store, self._id_map, self._limits, self._ui.note) as supply:
                 await self._with_images(run_id, run_dir, store, supply, interrupts)
         except BaseException:
             self._salvage(run_dir)

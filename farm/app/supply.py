@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
@@ -14,20 +16,24 @@ from farm.image.resolve import resolve
 from farm.image.store import Store
 from farm.kernel.userns import IdMap
 from farm.model.distro import Distro, Image
+from farm.units import format_bytes
 
 _UNPACKERS = 4
+_TOLD_EVERY_S = 10.0
 
 
 class Supply:
     """A context manager: at its end imports that still go on are given up, and images may be removed again.
 
-    Beside that it deletes what imports of killed runs left unfinished.
+    Beside that it deletes what imports of killed runs left unfinished. ``note`` is told, on the loop's thread, how far what
+    is fetched has come.
     """
 
-    def __init__(self, store: Store, id_map: IdMap, limits: UnpackLimits) -> None:
+    def __init__(self, store: Store, id_map: IdMap, limits: UnpackLimits, note: Callable[[str], None]) -> None:
         self._store = store
         self._id_map = id_map
         self._limits = limits
+        self._note = note
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(_UNPACKERS, "image")
         self._held = contextlib.ExitStack()
@@ -58,4 +64,22 @@ class Supply:
     async def _in_thread(self, distro: Distro) -> Image:
         loop = asyncio.get_running_loop()
         given = (distro.source, self._store, self._id_map, self._stop.is_set, self._limits)
-        return await loop.run_in_executor(self._pool, resolve, *given)
+        told = _Telling(lambda text: loop.call_soon_threadsafe(self._note, text))
+        return await loop.run_in_executor(self._pool, lambda: resolve(*given, progress=told))
+
+
+class _Telling:
+    """``Progress`` as a sentence now and then."""
+
+    def __init__(self, note: Callable[[str], object]) -> None:
+        self._note = note
+        self._next_s: dict[str, float] = {}
+
+    def __call__(self, name: str, have_bytes: int, of_bytes: int | None) -> None:
+        now_s = time.monotonic()
+        if now_s < self._next_s.get(name, 0.0):
+            return
+        self._next_s[name] = now_s + _TOLD_EVERY_S
+        size = f"{format_bytes(have_bytes)} of {format_bytes(of_bytes)}" if of_bytes else format_bytes(have_bytes)
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and the import is being given up
+            self._note(f"fetching {name}: {size}")

@@ -1,4 +1,4 @@
-"""``image import|ls|rm`` and ``gc``: the store of root filesystems."""
+"""``image import|pull|ls|rm`` and ``gc``: the store of root filesystems."""
 
 from __future__ import annotations
 
@@ -28,6 +28,32 @@ def import_image(path: str, sha256: str | None) -> None:
     source = Source(kind, os.path.abspath(path), sha256)
     found = resolve(source, writable_store(options.home()), id_map(), limits=unpack_limits())
     click.echo(f"{found.digest[:12]}  {found.facts.pretty_name or found.source}")
+
+
+@image.command()
+@click.argument("references", nargs=-1, required=True)
+@click.option("--matrix", metavar="FILE", help="Where names are defined; matrix.yaml, if there is one.")
+def pull(references: tuple[str, ...], matrix: str | None) -> None:
+    """Fetch images into the store, anew where their addresses lead to others by now.
+
+    A REFERENCE is https://..., oci://registry/name:tag, or the name of a distro that the matrix file or a folder of distros
+    defines. A run fetches what it lacks by itself, and asks no more for what it has.
+
+    \b
+    farm image pull oci://registry.opensuse.org/opensuse/leap:15.6
+    """
+    from farm.app.distros import find_distro
+    from farm.app.host import id_map, require_root, unpack_limits, writable_store
+    from farm.cli.transfers import transfers
+    from farm.image.resolve import resolve
+
+    require_root()
+    store = writable_store(options.home())
+    for each in references:
+        source = find_distro(each, matrix, options.catalogue()).source
+        with transfers() as told:
+            found = resolve(source, store, id_map(), limits=unpack_limits(), progress=told, fresh=True)
+        click.echo(f"{found.digest[:12]}  {found.facts.pretty_name or found.source}")
 
 
 @image.command(name="ls")

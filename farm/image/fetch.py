@@ -1,19 +1,13 @@
 """One file from a web server or a registry: verified, resumed after a cut, and given up when nobody needs it any more.
 
-::
-
-    $FARM_HOME/downloads/<key>   what has come so far; <key> is the sha256 of the address, or the digest of a registry's blob.
-                                 Whoever fetches it holds flock(2) on it; deleted once it is an image, and when it is stale
-
 Only what can be told to be the same file is resumed: one whose digest is known beforehand, or whose server gives a strong
-entity tag (RFC 9110, 8.8.3), which is kept beside it as ``<key>.tag``. Errors are ``ImageError`` with one sentence each; a full
+entity tag (RFC 9110, 8.8.3), which is kept beside it. Errors are ``ImageError`` with one sentence each; a full
 disk is ``OSError``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import time
@@ -25,7 +19,7 @@ import requests
 import urllib3
 
 from farm.errors import ImageError
-from farm.image.locks import flock, is_at
+from farm.image.downloads import TAG, delete, locked
 from farm.image.progress import Progress
 from farm.image.unpacking import Stopped
 
@@ -35,7 +29,6 @@ PATIENCE_S = (10.0, 30.0)
 _TRIES = 5
 _PAUSE_S = 1.0
 _CHUNK_BYTES = 1 << 20
-_STALE_S = 7 * 86400.0
 
 Get: TypeAlias = Callable[[Mapping[str, str]], requests.Response]
 """Sends the request with these headers, streaming; raises ``requests.RequestException``."""
@@ -69,9 +62,9 @@ def fetched(get: Get, wanted: Wanted, folder: str, stopped: Stopped, progress: P
     """
     os.makedirs(folder, 0o700, exist_ok=True)
     path = os.path.join(folder, wanted.key)
-    with _locked(path, stopped) as fd:
+    with locked(path, stopped) as fd:
         try:
-            _Transfer(get, wanted, fd, f"{path}.tag", stopped, progress).run()
+            _Transfer(get, wanted, fd, path + TAG, stopped, progress).run()
             found = _digest(fd, wanted.name, stopped)
             if wanted.sha256 is not None and found != wanted.sha256:
                 raise ImageError(
@@ -84,26 +77,9 @@ def fetched(get: Get, wanted: Wanted, folder: str, stopped: Stopped, progress: P
         except CutShortError:
             raise
         except BaseException:
-            _delete(path)
+            delete(path)
             raise
-        _delete(path)
-
-
-def sweep(folder: str, now_s: float) -> int:
-    """Delete what nobody has fetched any more of for a week, and say how many files that were."""
-    swept = 0
-    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.endswith(".tag") or entry.stat().st_mtime > now_s - _STALE_S:
-                continue
-            fd = os.open(entry.path, os.O_RDWR | os.O_CLOEXEC)
-            try:
-                if flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                    _delete(entry.path)
-                    swept += 1
-            finally:
-                os.close(fd)
-    return swept
+        delete(path)
 
 
 class CutShortError(ImageError):
@@ -257,25 +233,6 @@ def answered(name: str, response: requests.Response) -> ImageError:
     }
     detail = f"the server says {response.status_code} {response.reason}"
     return ImageError(f"cannot fetch {name}", detail, remedies.get(response.status_code, "look at the address"))
-
-
-@contextlib.contextmanager
-def _locked(path: str, stopped: Stopped) -> Iterator[int]:
-    while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            flock(fd, fcntl.LOCK_EX, stopped)
-            if is_at(fd, path):
-                yield fd
-                return
-        finally:
-            os.close(fd)
-
-
-def _delete(path: str) -> None:
-    for each in (path, f"{path}.tag"):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(each)
 
 
 def _digest(fd: int, name: str, stopped: Stopped) -> str:

@@ -13,7 +13,7 @@
         gone-<random>/       an image on its way out, likewise
       locks/<digest>         flock(2): exclusive to make or remove the image, shared while a run uses it
       digests/<key>          sha256 of a tarball that was hashed before; see ``digests``
-      downloads/<key>        what is being fetched; see ``fetch``
+      downloads/<key>        what is being fetched; see ``downloads``
       references/<key>       where addresses led to; see ``remembered``
 
 A lock belongs to a process and goes with it, so what nobody holds a lock on belongs to nobody: that is all ``sweep`` has
@@ -33,6 +33,7 @@ from collections.abc import Iterator
 from farm.errors import ImageError, UsageError
 from farm.image import record, trees
 from farm.image.digests import DigestCache
+from farm.image.downloads import sweep as sweep_downloads
 from farm.image.locks import flock, is_at
 from farm.image.unpacking import Stopped
 from farm.model.distro import Image
@@ -173,6 +174,7 @@ class Store:
             finally:
                 os.close(fd)
         self._sweep_locks()
+        swept += sweep_downloads(self.downloads_dir, time.time())
         DigestCache(self.digests_dir).prune(time.time())
         return swept
 

@@ -7,6 +7,7 @@ written in::
     distros/
       host.yaml         distros: [{name: host, rootfs: host, tags: [host]}]
       ubuntu.yaml       distros: [{name: ubuntu-14.04, rootfs: ubuntu-14.04.tar.xz, sha256: ..., tags: [old]}]
+      alpine.yaml       distros: [{name: alpine, rootfs: "oci://registry.example/alpine:3.20"}]
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from farm.matrix.problems import MatrixError, Problem
 from farm.matrix.source import SourceText, read_source
 from farm.matrix.tree import MappingNode, Node, Scalar, SequenceNode, compose
 from farm.model.distro import Distro, Source, SourceKind
+from farm.model.reference import HOST, remote
 
-HOST = "host"
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst")
 _GLOB = frozenset("*?[")
 
@@ -169,6 +170,9 @@ def _source(file: str, model: schema.DistroEntry) -> Source | tuple[str, str]:
         if model.sha256 is not None:
             return "the host's own root filesystem has no sha256", "remove sha256"
         return Source(SourceKind.HOST)
+    elsewhere = remote(written, model.sha256)
+    if elsewhere is not None:
+        return elsewhere if isinstance(elsewhere, Source) else (elsewhere, "")
     path = os.path.abspath(os.path.join(os.path.dirname(file), written))
     if os.path.realpath(path) == "/":
         return f"{written!r} is this host's own root", "write rootfs: host, which shows what of it may be shown"
