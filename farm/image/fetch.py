@@ -28,7 +28,7 @@ PATIENCE_S = (10.0, 30.0)
 
 _TRIES = 5
 _PAUSE_S = 1.0
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 16  # what may be lost of a transfer that is cut
 
 Get: TypeAlias = Callable[[Mapping[str, str]], requests.Response]
 """Sends the request with these headers, streaming; raises ``requests.RequestException``."""

@@ -10,6 +10,7 @@ oras repeats a failed request for two minutes and cannot be told to stop, so its
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 from collections.abc import Mapping
@@ -29,12 +30,22 @@ _DEEPEST = 3  # an index of an index, and its manifest
 
 
 class Registry:
-    """``image`` of its registry; ``written`` is what messages call it. Nothing is asked before the first call."""
+    """``image`` of its registry; ``written`` is what messages call it. Nothing is asked before the first call.
+
+    A context manager: its connections are closed at the end.
+    """
 
     def __init__(self, image: RegistryImage, written: str) -> None:
         self._image = image
         self._written = written
         self._asked: Any = None
+
+    def __enter__(self) -> Registry:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._asked is not None:
+            self._asked.session.close()
 
     def manifest(self) -> tuple[str, dict[str, object]]:
         """Digest (64 hex digits) and content of the manifest for this machine."""
@@ -55,10 +66,10 @@ class Registry:
 
     def _document(self, reference: str) -> bytes:
         try:
-            response = self._get(f"manifests/{reference}", {"Accept": _ACCEPTED})
-            if response.status_code != 200:
-                raise fetch.answered(self._written, response)
-            data: bytes = response.raw.read(manifest.MOST_BYTES + 1, decode_content=True)
+            with contextlib.closing(self._get(f"manifests/{reference}", {"Accept": _ACCEPTED})) as response:
+                if response.status_code != 200:
+                    raise fetch.answered(self._written, response)
+                data: bytes = response.raw.read(manifest.MOST_BYTES + 1, decode_content=True)
         except fetch.CUT as error:
             raise ImageError(
                 f"cannot fetch {self._written}", fetch.reason(error), "look at the name and at the registry"
@@ -78,12 +89,14 @@ class Registry:
         except ValueError as error:  # oras' word for a challenge that it has no answer to
             if isinstance(error, requests.RequestException):
                 raise
-            raise ImageError(
-                f"cannot fetch {self._written}",
-                "the registry wants a login, and there is none, or a wrong one",
-                f"docker login {self._image.registry}",
-            ) from error
+            raise self._closed() from error
         return found
+
+    def _closed(self) -> ImageError:
+        registry = self._image.registry
+        return ImageError(
+            f"cannot fetch {self._written}", "the registry wants a login, and there is none", f"docker login {registry}"
+        )
 
     def _login(self) -> Any:
         """oras' client, with the kind of credentials that this registry asks for."""
@@ -102,6 +115,9 @@ class Registry:
         for prefix in ("https://", "http://"):
             client.session.mount(prefix, _Patient())
         client.auth.load_configs(oras.container.Container(f"{host}/{self._image.name}:latest"))
+        if challenge == "basic" and not getattr(client.auth, "_basic_auth", ""):
+            client.session.close()
+            raise self._closed()
         return client
 
     def _challenge(self) -> tuple[bool, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import requests
 
@@ -66,10 +67,13 @@ class _Remote:
     def downloaded(self, known: Known | None) -> Image:
         """The image of a file of a web server; ``known`` is what the address led to before."""
         there = self._store.lookup(known.digest) if known is not None and known.tag else None
-        asked = _Download(self._address, known.tag if known is not None and there is not None else "")
-        if there is not None and asked.is_unchanged():
-            self._store.touch(there.digest)
-            return there
+        with _Download(self._address) as asked:
+            if there is not None and known is not None and asked.is_still(known.tag):
+                self._store.touch(there.digest)
+                return there
+            return self._fetched(asked)
+
+    def _fetched(self, asked: _Download) -> Image:
         key = hashlib.sha256(self._address.encode("utf-8", "surrogateescape")).hexdigest()
         wanted = fetch.Wanted(self._address, key, self._source.sha256)
         with fetch.fetched(asked.get, wanted, self._store.downloads_dir, self._stopped, self._progress) as (fd, digest):
@@ -87,15 +91,15 @@ class _Remote:
         image = registry_image(self._address)
         if image is None:
             raise ImageError(f"{self._address} names no image", "", "write oci://registry/name:tag")
-        registry = Registry(image, self._address)
-        digest, given = registry.manifest()
-        layers = manifest.layers(given, self._address)
+        with Registry(image, self._address) as registry:
+            digest, given = registry.manifest()
+            layers = manifest.layers(given, self._address)
 
-        def make(root: str) -> Unpacked:
-            opened = (lambda layer=layer: self._layer(registry, layer) for layer in layers)
-            return unpack_layers(opened, root, self._id_map, self._limits, self._stopped)
+            def make(root: str) -> Unpacked:
+                opened = (partial(self._layer, registry, layer) for layer in layers)
+                return unpack_layers(opened, root, self._id_map, self._limits, self._stopped)
 
-        made = found_or_made(self._address, digest, self._store, make, self._stopped)
+            made = found_or_made(self._address, digest, self._store, make, self._stopped)
         remember(self._store.references_dir, self._address, Known(digest))
         return made
 
@@ -109,16 +113,21 @@ class _Remote:
 class _Download:
     """Requests for one address of a web server, with proxies and passwords from the environment (``~/.netrc``)."""
 
-    def __init__(self, address: str, before: str) -> None:
+    def __init__(self, address: str) -> None:
         self._address = address
-        self._before = before
         self._session = requests.Session()
         self.tag = ""
 
-    def is_unchanged(self) -> bool:
-        """Whether the file still has the entity tag of before. False also where the server cannot be asked."""
+    def __enter__(self) -> _Download:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._session.close()
+
+    def is_still(self, tag: str) -> bool:
+        """Whether the file has the entity tag ``tag``. False also where the server cannot be asked."""
         try:
-            with contextlib.closing(self._sent({"If-None-Match": self._before})) as response:
+            with contextlib.closing(self._sent({"If-None-Match": tag})) as response:
                 return response.status_code == 304
         except requests.RequestException:
             return False

@@ -152,12 +152,12 @@ class Store:
         return record.decode(text, self._folder(image.digest))
 
     def sweep(self) -> int:
-        """Delete what dead processes left in ``staging``, and say how many folders that were."""
+        """Delete what dead processes left in ``staging`` and what nobody goes on fetching; how many of them there were."""
+        swept = sweep_downloads(self.downloads_dir, time.time())
         try:
             names = os.listdir(self._staging)
         except FileNotFoundError:
-            return 0
-        swept = 0
+            return swept
         for name in names:
             try:
                 fd = os.open(os.path.join(self._staging, name), _DIRECTORY)
@@ -174,7 +174,6 @@ class Store:
             finally:
                 os.close(fd)
         self._sweep_locks()
-        swept += sweep_downloads(self.downloads_dir, time.time())
         DigestCache(self.digests_dir).prune(time.time())
         return swept
 

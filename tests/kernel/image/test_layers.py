@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -39,12 +40,18 @@ class Layout:
         (self.path / "blobs/sha256" / digest).write_bytes(data)
         return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": f"sha256:{digest}", "size": len(data)}
 
-    def write(self, layers, architecture=ARCHITECTURE):
-        config = {"architecture": architecture, "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}
+    def write(self, layers, architecture=ARCHITECTURE, *, compress=False):
+        diff_ids = [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers]
+        config = {"architecture": architecture, "os": "linux", "rootfs": {"type": "layers", "diff_ids": diff_ids}}
         manifest = {
             "schemaVersion": 2,
             "config": self.blob(json.dumps(config).encode(), "config.v1+json"),
-            "layers": [self.blob(layer, "layer.v1.tar") for layer in layers],
+            "layers": [
+                self.blob(gzip.compress(layer, mtime=0), "layer.v1.tar+gzip")
+                if compress
+                else self.blob(layer, "layer.v1.tar")
+                for layer in layers
+            ],
         }
         described = self.blob(json.dumps(manifest).encode(), "manifest.v1+json")
         described["platform"] = {"architecture": architecture, "os": "linux"}
