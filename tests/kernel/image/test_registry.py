@@ -61,7 +61,6 @@ class Registry:
         """Path of each blob by its digest."""
         return {path.parent.name: path for path in self.data.glob("docker/registry/v2/blobs/sha256/*/*/data")}
 
-
     def manifest(self):
         """Digest, path and content of the one manifest it has."""
         for digest, path in self.blobs().items():

@@ -1,0 +1,97 @@
+"""What people write where a root filesystem is wanted."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from farm.model.distro import Source, SourceKind
+from farm.model.reference import RegistryImage, is_loopback, registry_image, remote
+
+SHA256 = "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("written", "image"),
+    [
+        ("oci://registry.example/alpine", RegistryImage("registry.example", "alpine")),
+        ("oci://registry.example/alpine:3.20", RegistryImage("registry.example", "alpine", "3.20")),
+        ("oci://localhost:5000/a/b-c/d_e.f:T-1", RegistryImage("localhost:5000", "a/b-c/d_e.f", "T-1")),
+        (f"oci://r.example/a@sha256:{SHA256}", RegistryImage("r.example", "a", "latest", SHA256)),
+        (f"oci://r.example/a:1@sha256:{SHA256}", RegistryImage("r.example", "a", "1", SHA256)),
+        ("oci://[::1]:5000/a:1", RegistryImage("[::1]:5000", "a", "1")),
+    ],
+)
+def test_an_image_of_a_registry_is_taken_apart(written, image):
+    assert registry_image(written) == image
+    assert remote(written) == Source(SourceKind.REGISTRY, written)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "oci://",
+        "oci://registry.example",
+        "oci://registry.example/",
+        "oci://registry.example/Upper",
+        "oci://registry.example/a:",
+        "oci://registry.example/a:b:c",
+        "oci://registry.example/../a",
+        "oci://registry.example/a@sha256:short",
+        "oci://user:password@registry.example/a",
+        "oci://registry.example/a?x",
+        "oci:///a",
+    ],
+)
+def test_what_names_no_image_is_a_sentence(written):
+    assert registry_image(written) is None
+    assert "names no image" in remote(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "sha256", "told"),
+    [
+        ("https://", None, "names no server"),
+        ("https://host:port/x", None, "is no address"),
+        ("https://[::1/x", None, "is no address"),
+        ("https://user:secret@host/x", None, "must hold no password"),
+        ("http://host/x", None, "give its sha256"),
+        ("ftp://host/x", None, "ftp:// is not known"),
+        ("oci://r.example/a", SHA256, "write @sha256"),
+    ],
+)
+def test_addresses_that_are_none_are_told(written, sha256, told):
+    found = remote(written, sha256)
+    assert isinstance(found, str)
+    assert told in found
+    assert "secret" not in found
+
+
+@pytest.mark.parametrize(
+    ("written", "sha256"),
+    [("https://host/x.tar", None), ("http://host/x.tar", SHA256), ("http://127.0.0.1:8000/x.tar", None)],
+)
+def test_addresses_of_web_servers(written, sha256):
+    assert remote(written, sha256) == Source(SourceKind.URL, written, sha256)
+
+
+@pytest.mark.parametrize("written", ["host", "a.tar", "./a", "/a/b", "../x://y", "a:b", ""])
+def test_paths_are_nobody_elses(written):
+    assert remote(written) is None
+
+
+@given(st.text(st.sampled_from("ho:/[]@.1%?#\0\n\u0130 aA"), max_size=30))
+def test_whatever_is_written_is_a_source_or_a_sentence_or_a_path(text):
+    for scheme in ("", "http://", "https://", "oci://"):
+        assert isinstance(remote(scheme + text), Source | str | None)
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:5000", "127.0.0.1", "127.1.2.3:80", "[::1]:5000", "::1"])
+def test_loopback(host):
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1.example", "localhost.example", "10.0.0.1", "1127.0.0.1", "example:127"])
+def test_not_loopback(host):
+    assert not is_loopback(host)
