@@ -1,4 +1,4 @@
-"""``image import|ls|rm|verify`` and ``gc``: the store of root filesystems."""
+"""``image import|ls|rm|verify|lock`` and ``gc``: the store of root filesystems."""
 
 from __future__ import annotations
 
@@ -119,6 +119,21 @@ def verify(digests: tuple[str, ...]) -> int:
     stored = _named(store.stored(), digests) if digests else store.stored()
     wrong = [each for each in stored if not _is_whole(store, each)]
     return 1 if wrong else 0
+
+
+@image.command(name="lock")
+@click.argument("matrix", default="matrix.yaml")
+def lock_images(matrix: str) -> None:
+    """Write down which image each distro of MATRIX is now.
+
+    The file is beside MATRIX and named like it: matrix.lock. farm run --locked refuses any other image.
+    """
+    from farm.app import lock
+
+    made = lock.make(matrix, options.home(), options.catalogue())
+    for name, each in sorted(made.entries.items()):
+        click.echo(f"{each.digest[:12]:12}  {name}")
+    click.echo(f"wrote {made.path}")
 
 
 def _is_whole(store: Store, stored: Stored) -> bool:
