@@ -13,6 +13,7 @@ import click
 
 from farm.cli import options
 from farm.errors import UsageError
+from farm.matrix.problems import printable
 from farm.model.plain import fields
 from farm.units import format_bytes
 
@@ -42,7 +43,7 @@ def import_image(path: str, sha256: str | None) -> None:
     kind = SourceKind.DIRECTORY if os.path.isdir(path) else SourceKind.TARBALL
     source = Source(kind, os.path.abspath(path), sha256)
     found = resolve(source, writable_store(options.home()), id_map(), limits=unpack_limits())
-    click.echo(f"{found.digest[:12]}  {found.facts.pretty_name or found.source}")
+    click.echo(f"{found.digest[:12]}  {printable(found.facts.pretty_name or found.source)}")
 
 
 @image.command(name="ls")
@@ -82,7 +83,7 @@ def _row(stored: Stored) -> tuple[str, ...]:
         return (stored.digest[:12], "its record cannot be read", "", "", used, "")
     image = stored.image
     size = format_bytes(image.size_bytes)
-    return (stored.digest[:12], image.facts.pretty_name, image.facts.arch, size, used, image.source)
+    return (stored.digest[:12], image.facts.pretty_name, image.facts.arch, size, used, printable(image.source))
 
 
 def _ago(seconds: float) -> str:
@@ -138,6 +139,8 @@ def lock_images(matrix: str) -> None:
 
 def _is_whole(store: Store, stored: Stored) -> bool:
     """Whether nothing of the image is known to be wrong; says what was found."""
+    from farm.image.store import RemovedError
+
     found: list[str] = []
     left = 0
     if stored.problem:
@@ -151,6 +154,9 @@ def _is_whole(store: Store, stored: Stored) -> bool:
                 differences = store.differences(stored)
                 found = list(itertools.islice(differences, _DIFFERENCES))
                 left = sum(1 for _ in differences)
+        except RemovedError:
+            click.echo(f"{stored.digest[:12]}  was removed meanwhile")
+            return True
         except OSError as error:
             found.append(f"{error.filename or 'a file'} cannot be read: {error.strerror}")
     click.echo(f"{stored.digest[:12]}  {f'differs, {len(found) + left} times' if found else 'whole'}")
@@ -171,7 +177,9 @@ def _named(stored: Sequence[Stored], prefixes: Sequence[str]) -> list[Stored]:
         if not fitting:
             raise UsageError(f"no image begins with {prefix!r}", "", _LOOK)
         if len(fitting) > 1:
-            listed = "\n".join(f"  {each.digest}  {each.image.source if each.image else ''}" for each in fitting)
+            listed = "\n".join(
+                f"  {each.digest}  {printable(each.image.source) if each.image else ''}" for each in fitting
+            )
             raise UsageError(
                 f"{len(fitting)} images begin with {prefix!r}", listed, "write more of the one that is meant"
             )
@@ -228,7 +236,7 @@ def _remove_images(store: Store, rules: Rules, *, dry_run: bool) -> int:
         count += 1
         freed_bytes += each.freed_bytes
         image = each.stored.image
-        what = f"image {each.stored.digest[:12]} {(image.facts.pretty_name or image.source) if image else ''}".rstrip()
+        what = f"image {each.stored.digest[:12]} {printable(image.facts.pretty_name or image.source) if image else ''}".rstrip()
         about = f"{format_bytes(each.freed_bytes)}, used {_ago(now_s - each.stored.used_at)}"
         click.echo(f"{'would remove' if dry_run else 'removed'} {what}: {about}")
     if count:

@@ -25,7 +25,7 @@ from farm.matrix.source import read_source
 from farm.matrix.tree import compose
 from farm.model.distro import Distro, Image, SourceKind
 
-_HEAD = "# made by farm image lock; farm run --locked runs these images and no others\n"
+_HEAD = "# made by farm image lock; farm run --locked runs these images and no others\nversion: 1\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def locked(distro: Distro, image: Image, folder: str) -> Locked:
 def render(entries: Mapping[str, Locked]) -> str:
     """The text of a lock file."""
     distros = {name: {"digest": each.digest, "source": each.source} for name, each in entries.items()}
-    return _HEAD + yaml.safe_dump({"version": 1, "distros": distros}, sort_keys=True, width=1000)
+    return _HEAD + yaml.safe_dump({"distros": distros}, sort_keys=True, width=1000)
 
 
 def unlocked(names: Iterable[str], lock: Mapping[str, Locked]) -> tuple[str, ...]:

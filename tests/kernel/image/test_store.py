@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,10 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from farm.app.supply import Supply
 from farm.errors import ImageError
 from farm.image.collect import Rules, collect
+from farm.image.limits import UnpackLimits
 from farm.image.store import Store
 from farm.kernel import mount
+from farm.model.distro import Distro, Image, Source, SourceKind
 from tests.kernel.image.archives import Images, entry, folder, packed, symlink
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -178,6 +183,32 @@ def test_an_image_used_since_it_was_chosen_stays(images):
     assert images.store.discard(image.digest, stored.used_at) is None
     assert whole(images.store) == [image.digest]
     assert images.store.discard(image.digest, images.store.used_at(image.digest)) >= 200_000
+
+
+class Racing(Store):
+    """A store from which an image is collected between its being found and its being held, once."""
+
+    raced = False
+
+    @contextlib.contextmanager
+    def hold(self, digest: str, *, use: bool = True) -> Iterator[None]:
+        if not self.raced:
+            self.raced = True
+            self.remove(digest)
+        with super().hold(digest, use=use):
+            yield
+
+
+def test_an_image_collected_before_a_run_holds_it_is_made_anew(images):
+    archive = images.write(packed(MEMBERS))
+    store = Racing(images.store.home)
+    digest = images.take(archive).digest
+    with Supply(store, images.id_map, UnpackLimits()) as supply:
+        found = asyncio.run(supply.image(Distro("test", Source(SourceKind.TARBALL, str(archive)))))
+        assert store.raced
+        assert isinstance(found, Image)
+        assert store.in_use(digest)
+    assert whole(images.store) == [digest]
 
 
 def test_collecting_passes_over_what_is_in_use_and_frees_what_it_says(images):
