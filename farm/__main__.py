@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 _INTERRUPTED = 2
 
@@ -13,6 +14,7 @@ def main() -> None:
 
     Until it has been imported an interrupt has nothing to clean up, and a traceback through the imports would help nobody.
     """
+    _open_standard_streams()
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     if not ignored:
         signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))
@@ -21,6 +23,17 @@ def main() -> None:
     if not ignored:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     command_line()
+
+
+def _open_standard_streams() -> None:
+    """What was closed (``>&-``) is /dev/null: a log or a socket would otherwise be descriptor 1, and get what is printed."""
+    for stream, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            fd = os.open(os.devnull, os.O_RDWR)
+            if fd != stream:
+                os.dup2(fd, stream)
+                os.close(fd)
+            setattr(sys, name, os.fdopen(stream, "r" if stream == 0 else "w", closefd=False))
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 
 _DURATION_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"  # not \d, which is every script's digits
+_DURATION_PART = re.compile(rf"({_NUMBER})(ms|s|m|h|d)")
 _DURATION = re.compile(rf"(?:{_DURATION_PART.pattern})+")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+_SIZE = re.compile(rf"({_NUMBER})\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _SIZE_BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
@@ -19,7 +20,7 @@ def parse_duration_s(text: str | float) -> float:
     """Seconds of ``text``: a number of seconds, or parts such as ``1h30m``. Raises ``ValueError`` for anything else."""
     if isinstance(text, bool):
         raise ValueError(f"not a duration: {text}")
-    if isinstance(text, (int, float)) or re.fullmatch(r"\d+(\.\d+)?", text.strip()):
+    if isinstance(text, (int, float)) or re.fullmatch(_NUMBER, text.strip()):
         seconds = float(text)
     elif _DURATION.fullmatch(text.strip()):
         seconds = sum(float(number) * _DURATION_S[unit] for number, unit in _DURATION_PART.findall(text))

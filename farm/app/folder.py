@@ -24,11 +24,11 @@ def new_run_id(now_s: float, salt: str) -> str:
 
 def claim_run_dir(reports: str, now_s: float) -> tuple[str, str]:
     """The id and the folder of a new run, made by this call. Raises ``UsageError`` where it cannot be."""
-    reports = os.path.abspath(reports)
     while True:
         run_id = new_run_id(now_s, secrets.token_hex(2))
-        run_dir = os.path.join(reports, run_id)
         try:
+            reports = os.path.abspath(reports)  # ENOENT in a folder that was deleted
+            run_dir = os.path.join(reports, run_id)
             os.makedirs(reports, exist_ok=True)
             os.mkdir(run_dir)
             return run_id, run_dir

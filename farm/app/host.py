@@ -16,6 +16,7 @@ from farm.model.distro import Image
 _DESCRIPTORS_A_JOB = 6
 """Open files for one live container: its pipe, log, control socket and pidfd, its v2 group, and one for its launch."""
 _DESCRIPTORS_OF_OUR_OWN = 128
+_FEWEST_DESCRIPTORS = 40
 
 
 def require_root() -> None:
@@ -71,7 +72,8 @@ def views(rootfs_dir: str, images: Iterable[Image]) -> tuple[str, ...]:
 def raise_descriptors(slots: int) -> int:
     """How many of ``slots`` jobs this process may have descriptors for, its soft limit raised for them if need be.
 
-    Not to the hard limit: containers inherit it, and old programs close every descriptor up to theirs one by one.
+    Not to the hard limit: containers inherit it, and old programs close every descriptor up to theirs one by one. Raises
+    ``UsageError`` where even one job would be too many.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = slots * _DESCRIPTORS_A_JOB + _DESCRIPTORS_OF_OUR_OWN
@@ -80,6 +82,10 @@ def raise_descriptors(slots: int) -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     if soft == resource.RLIM_INFINITY:
         return slots
+    if soft < _FEWEST_DESCRIPTORS:
+        raise UsageError(
+            f"this process may have {soft} open files", f"at least {_FEWEST_DESCRIPTORS} are needed", "raise ulimit -n"
+        )
     return max(1, min(slots, (soft - _DESCRIPTORS_OF_OUR_OWN) // _DESCRIPTORS_A_JOB))
 
 

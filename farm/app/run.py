@@ -208,7 +208,8 @@ class _Run:
         slots = raise_descriptors(min(given.slots, len(self._jobs)))
         notes = []
         if slots < min(given.slots, len(self._jobs)):
-            notes.append(f"at most {slots} jobs at once: the limit of open files allows no more (ulimit -Hn)")
+            jobs = "one job" if slots == 1 else f"{slots} jobs"
+            notes.append(f"at most {jobs} at once: the limit of open files allows no more (ulimit -Hn)")
             given = replace(given, slots=slots)
         if asked is not None and (held := policy.held_to(self._jobs, given)):
             notes.append(f"about {held} jobs at once: {policy.memory_held(given)} (--overcommit-memory)")

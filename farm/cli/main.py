@@ -5,6 +5,7 @@ Commands import what they run inside their functions: ``farm --help`` would othe
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -51,10 +52,10 @@ def status(arguments: list[str]) -> int:
         error.show()
         return USAGE
     except click.Abort:
-        click.echo("error: interrupted before anything ran", err=True)
+        _complain("error: interrupted before anything ran")
         return INTERRUPTED
     except FarmError as error:
-        click.echo(message(error), err=True)
+        _complain(message(error))
         return USAGE if isinstance(error, UsageError) else INFRASTRUCTURE
     except BrokenPipeError:
         # Whoever read us has gone; flushing at exit would fail once more.
@@ -62,11 +63,16 @@ def status(arguments: list[str]) -> int:
         return 0
     except Exception as error:  # noqa: BLE001 - the last resort: whatever was not foreseen is a bug, and says so
         if isinstance(error, OSError) and error.errno in _HOST_IS_AT_ITS_END:
-            click.echo(f"error: the host is at its end\n{error}", err=True)
+            _complain(f"error: the host is at its end\n{error}")
             return INFRASTRUCTURE
-        traceback.print_exc()
-        click.echo("error: this is a bug in farm; please report it with the lines above", err=True)
+        _complain(f"{traceback.format_exc()}error: this is a bug in farm; please report it with the lines above")
         return BUG
+
+
+def _complain(text: str) -> None:
+    """Say it on stderr. The exit code stays what it is where nobody can be told (a full disk, a closed terminal)."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
 
 
 def message(error: FarmError) -> str:

@@ -13,7 +13,6 @@ from farm.cli import options
 if TYPE_CHECKING:
     from farm.app.run import Ui
 
-FACTOR = click.FloatRange(min=0, min_open=True)
 KINDS = ("auto", "live", "plain", "quiet")
 
 
@@ -23,13 +22,13 @@ KINDS = ("auto", "live", "plain", "quiet")
 @click.option("--reports", default="reports", show_default=True, metavar="DIR", help="Where reports go.")
 @click.option(
     "--overcommit-cpu",
-    type=FACTOR,
+    type=options.factor,
     metavar="FACTOR",
     help="Cpu quotas may add up to FACTOR times the cores; 8, with -j no bound.",
 )
 @click.option(
     "--overcommit-memory",
-    type=FACTOR,
+    type=options.factor,
     metavar="FACTOR",
     help="The same of memory and what is available; 4, with -j 16.",
 )

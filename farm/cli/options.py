@@ -29,6 +29,17 @@ def duration(text: str) -> float:
         raise click.BadParameter(str(error)) from error
 
 
+def factor(text: str) -> float:
+    """The type of options that multiply: more than 0, at most 1000; ``click.FloatRange`` takes nan."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= 1000:
+        raise click.BadParameter(f"{text!r} is not a number above 0 and up to 1000")
+    return number
+
+
 def selection(command: _Command) -> _Command:
     """MATRIX, ``-k``, ``-d`` and ``-t``: which jobs are meant."""
     for option in (

@@ -13,7 +13,7 @@ from farm.cli import options
 @click.option(
     "-f", "--matrix", type=click.Path(), metavar="FILE", help="Whose distros are meant; matrix.yaml if there."
 )
-@click.option("--cpus", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Cores' worth of time; 1.")
+@click.option("--cpus", type=options.factor, metavar="N", help="Cores' worth of time; 1.")
 @click.option("--memory", type=options.size, metavar="SIZE", help="Memory and scratch space together; 512M.")
 @click.option("--pids", type=click.IntRange(1), metavar="N", help="Processes and threads; 256.")
 def shell(

@@ -15,7 +15,8 @@ class Deadline:
     """Ends a container whose command runs longer than ``timeout_s``: SIGTERM, ``grace_s``, then everything killed.
 
     Set-up does not count, but must not take for ever either. All on the monotonic clock, which is the loop's. ``passed``
-    says that it was acted on.
+    says that it was acted on. A command that has ended already is left alone, however late this process looks: it may have
+    been stopped (Ctrl-Z, SIGSTOP), or have waited for its turn on a busy host.
     """
 
     def __init__(self, container: Container, timeout_s: float, grace_s: float) -> None:
@@ -42,6 +43,8 @@ class Deadline:
             self._timer = self._loop.call_later(self._timeout_s, self._check)
         elif (left_s := container.started_s + self._timeout_s - now_s) > 0:
             self._timer = self._loop.call_later(left_s, self._check)
+        elif container.exited:
+            self._timer = self._loop.call_later(self._grace_s, container.kill)  # what it left behind is going already
         else:
             self.passed = True
             container.signal(signal.SIGTERM)

@@ -159,13 +159,14 @@ class LocalEngine:
         return container
 
     async def _watch(self, container: Container, timeout_s: float) -> tuple[str, Ended]:
-        """Wait for the end; the text says which timeout was acted on, if any."""
+        """Wait for the end; the text says which timeout the command ran past, if any."""
         deadline = Deadline(container, timeout_s, self._grace_s)
         try:
             ended = await asyncio.shield(container.ended)  # who gives up waiting must not take it from the client
         finally:
             deadline.cancel()
-        return (f"ran longer than its timeout of {timeout_s:g} s" if deadline.passed else ""), ended
+        overran = ended.status is not None and container.started_s and ended.at_s - container.started_s > timeout_s
+        return (f"ran longer than its timeout of {timeout_s:g} s" if deadline.passed or overran else ""), ended
 
     async def _zygote(self) -> Client:
         """The zygote's client; a zygote that died is replaced, so that a run outlives it."""

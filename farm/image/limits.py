@@ -12,6 +12,8 @@ MEMBERS_VARIABLE = "FARM_IMAGE_MEMBERS"
 SIZE_VARIABLE = "FARM_IMAGE_SIZE"
 TOO_LARGE = "the archive is too large"
 """The brief of whatever these limits stop."""
+UNPACKING_FAILED = "unpacking failed"
+"""The brief of what the host could not do: the archive may be sound."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import astuple, dataclass
 from typing import TypeAlias
 
 from farm.errors import ImageError
-from farm.image.limits import MEMBERS_VARIABLE, SIZE_VARIABLE, TOO_LARGE, UnpackLimits
+from farm.image.limits import MEMBERS_VARIABLE, SIZE_VARIABLE, TOO_LARGE, UNPACKING_FAILED, UnpackLimits
 from farm.kernel.userns import IdMap
 
 _CODE = """
@@ -57,11 +57,14 @@ def unpack(
     if result is not None:
         return result
     brief, detail = _error(said, errors, process.returncode)
-    remedy = _TOO_LARGE if brief == TOO_LARGE else _REMEDY
+    remedy = _REMEDIES.get(brief, _REMEDY)
     raise ImageError(f"cannot unpack {source}", f"{brief}: {detail}" if detail else brief, remedy)
 
 
-_TOO_LARGE = f"if it has to be that large, set {MEMBERS_VARIABLE} or {SIZE_VARIABLE} in the environment"
+_REMEDIES = {
+    TOO_LARGE: f"if it has to be that large, set {MEMBERS_VARIABLE} or {SIZE_VARIABLE} in the environment",
+    UNPACKING_FAILED: "look at the space that is left in FARM_HOME",
+}
 _REMEDY = "it has to be a whole tar archive of a root filesystem; docs/images.md says what is refused"
 
 

@@ -19,7 +19,7 @@ import signal
 import sys
 
 from farm.errors import FarmError
-from farm.image.limits import UnpackLimits
+from farm.image.limits import UNPACKING_FAILED, UnpackLimits
 from farm.image.stream import Stream
 from farm.image.unpack import Unpacker
 from farm.kernel import capability, mount, process, userns
@@ -65,7 +65,7 @@ def _result(archive_fd: int, root: str, userns_fd: int, limits: UnpackLimits) ->
     except MemoryError:
         return {"error": ["the archive takes too much memory", f"more than {limits.memory_bytes} bytes to unpack"]}
     except OSError as error:
-        return {"error": ["unpacking failed", str(error)]}
+        return {"error": [UNPACKING_FAILED, str(error)]}
     return {
         "members": unpacker.members,
         "size_bytes": unpacker.size_bytes,

@@ -39,7 +39,8 @@ class Message:
 class Ended:
     """The last word on a container: every process of it is gone.
 
-    ``status`` is the main command's wait status, None where it never ran or was lost. ``at_s`` is on the monotonic clock.
+    ``status`` is the main command's wait status, None where it never ran or was lost. ``at_s``, on the monotonic clock, is
+    when the command ended, which PID 1 saw however late we are; where it did not say so, when we noticed.
     """
 
     status: int | None
@@ -85,6 +86,11 @@ class Container:
         self.ended: asyncio.Future[Ended] = self._loop.create_future()
         self._heard: Callable[[Message, tuple[int, ...]], None] | None = None
         control.setblocking(False)
+
+    @property
+    def exited(self) -> bool:
+        """The command has ended, as far as heard."""
+        return self._exited is not None
 
     def listen(self, heard: Callable[[Message, tuple[int, ...]], None]) -> None:
         """Call ``heard`` with everything PID 1 says, as soon as it does; descriptors with it are closed on return."""
@@ -201,7 +207,9 @@ class Container:
             except OSError as error:
                 self._failure = self._failure or Failure("read and free cgroup", *told(error))
             if not self.ended.done():
-                status = self._exited.status if self._exited else None
+                status = None
+                if self._exited is not None:
+                    status, at_s = self._exited.status, min(at_s, self._exited.at_s)
                 self.ended.set_result(Ended(status, usage, self._failure, at_s))
 
     def _tell(

@@ -123,6 +123,9 @@ def _names(source: SourceText, node: Node, known: Catalogue, problems: list[Prob
 
 
 def _read_file(path: str, entries: dict[str, _Entry], problems: list[Problem]) -> None:
+    if os.path.exists(path) and not os.path.isfile(path):  # a FIFO would keep whoever opens it waiting
+        problems.append(Problem(path, 0, 0, "this is no file of distros, but a folder or a device"))
+        return
     try:
         source = read_source(path)
         node, found = compose(source)
@@ -167,6 +170,8 @@ def _source(file: str, model: schema.DistroEntry) -> Source | tuple[str, str]:
             return "the host's own root filesystem has no sha256", "remove sha256"
         return Source(SourceKind.HOST)
     path = os.path.abspath(os.path.join(os.path.dirname(file), written))
+    if os.path.realpath(path) == "/":
+        return f"{written!r} is this host's own root", "write rootfs: host, which shows what of it may be shown"
     if os.path.isdir(path):
         if model.sha256 is not None:
             return "a directory has no sha256", "remove sha256, or name a tarball"

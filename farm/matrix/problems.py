@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from farm.errors import UsageError
 
 _SHOWN_AT_MOST = 50
-_EXCERPT_COLUMNS = 100
+_EXCERPT_COLUMNS = 70  # with what stands before it, a line of a small terminal
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,8 +45,10 @@ class MatrixError(UsageError):
         shown = [str(problem) for problem in self.problems[:_SHOWN_AT_MOST]]
         if count > _SHOWN_AT_MOST:
             shown.append(f"and {count - _SHOWN_AT_MOST} more")
-        file = os.path.basename(self.problems[0].file) if self.problems else "the matrix file"
-        super().__init__(f"{printable(file)} has {count} error{'' if count == 1 else 's'}", "\n".join(shown))
+        errors = f"{count} error{'' if count == 1 else 's'}"
+        files = sorted({problem.file for problem in self.problems})
+        brief = f"{os.path.basename(files[0])} has {errors}" if len(files) == 1 else f"{errors} in {len(files)} files"
+        super().__init__(printable(brief), "\n".join(shown))
 
 
 def printable(text: str) -> str:

@@ -20,8 +20,9 @@ from farm.units import parse_bytes, parse_duration_s
 
 _Value = TypeVar("_Value")
 _CALLED = {"int": "number", "float": "number", "bool": "boolean", "timestamp": "date", "str": "text"}
-_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,8})(?:\.[0-9]{1,9})?")
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_MOST_DIGITS = 40
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _LONGEST_S = 30 * 86400.0
 _LARGEST_BYTES = 1 << 50
 _BOOLEAN = {"true": True, "false": False}
@@ -121,7 +122,7 @@ def integer(lowest: int, highest: int) -> Callable[[object], int]:
         found = scalar(value)
         if found.kind != "int" or not _INTEGER.fullmatch(found.text):
             raise refused(_not("a whole number", found), _decimal_remedy(found))
-        number = int(found.text)
+        number = int(_short(found))
         if not lowest <= number <= highest:
             raise refused(f"{number} is out of range: {lowest} to {highest}")
         return number
@@ -134,7 +135,7 @@ def cpus(value: object) -> float:
     found = scalar(value)
     if found.kind not in ("int", "float") or not _NUMBER.fullmatch(found.text):
         raise refused(_not("a number", found), _decimal_remedy(found))
-    number = float(found.text)
+    number = float(_short(found))
     if not 0.01 <= number <= 4096:
         raise refused(f"{found.text} is out of range: 0.01 to 4096")
     return number
@@ -160,10 +161,17 @@ def _parsed(value: object, parse: Callable[[str], _Value]) -> _Value:
     if found.kind == "null":
         raise refused("a value is wanted here, and there is nothing")
     try:
-        return parse(found.text)
+        return parse(_short(found))
     except (ValueError, OverflowError) as error:
         message, _, remedy = str(error).partition("; ")
         raise refused(message, remedy) from None
+
+
+def _short(found: Scalar) -> str:
+    """The text of a number that a person may have meant; Python refuses to read the longest ones at all."""
+    if len(found.text) > _MOST_DIGITS:
+        raise refused(f"{found.text[:_MOST_DIGITS]}… is out of range: it has {len(found.text)} characters")
+    return found.text
 
 
 def _not(wanted: str, found: Scalar) -> str:
@@ -185,6 +193,6 @@ def _read_as(found: Scalar) -> str:
     node = yaml.ScalarNode(f"tag:yaml.org,2002:{found.kind}", found.text)
     try:
         value = yaml.constructor.SafeConstructor().construct_object(node)
-    except (ValueError, OverflowError, yaml.YAMLError):
-        return found.text
+    except (ValueError, OverflowError, AttributeError, yaml.YAMLError):
+        return found.text  # AttributeError: "!!timestamp foo"
     return str(value).lower() if isinstance(value, bool) else str(value)

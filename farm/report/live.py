@@ -7,6 +7,7 @@ at most, however many jobs end. rich is imported here only: it costs a tenth of 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Callable
 from typing import TextIO
@@ -23,7 +24,7 @@ from farm.report.text import line
 
 _PERIOD_S = 1 / 8
 _TICK_S = 0.25
-_SHOWN = 3
+_LEAST_SHOWN, _MOST_SHOWN = 3, 12  # running jobs, by the height of the terminal
 _BAR_CELLS = 20
 _HEAD_CELLS = 45  # of what is said after the bar, which matters more
 
@@ -116,9 +117,10 @@ class LiveUi(PlainUi):
             head.append(f"  {self._bad} bad", "bold red")
         head.append(f"  {len(self._running)} running  {_clock_text(now - self._begun_at)}")
         lines = [head]
-        for name, since in list(self._running.items())[:_SHOWN]:  # in order of starting: the longest first
+        shown = max(_LEAST_SHOWN, min(_MOST_SHOWN, self._console.height // 4))
+        for name, since in itertools.islice(self._running.items(), shown):  # in order of starting: the longest first
             each = Text(f"  {_clock_text(now - since)} ", "bright_black", no_wrap=True, overflow="ellipsis")
-            lines.append(each.append(line(name), "default"))
+            lines.append(each.append(_fitted(line(name), self._console.width - each.cell_len), "default"))
         return lines
 
     def _print(self, text: str) -> None:
@@ -130,6 +132,14 @@ class LiveUi(PlainUi):
             draw()
         except OSError:
             silence(self._stream)
+
+
+def _fitted(name: str, cells: int) -> str:
+    """``name`` without its middle where it is too long: jobs of one test differ in their ends."""
+    if len(name) <= cells or cells < 3:
+        return name
+    end = (cells - 1) * 2 // 3
+    return f"{name[: cells - 1 - end]}…{name[-end:]}"
 
 
 def _clock_text(seconds: float) -> str:

@@ -9,6 +9,7 @@ from farm.report import text
 
 _TAIL_BYTES = 64 << 10
 _LINE_CHARACTERS = 2000
+_CONTINUATION = bytes(range(0x80, 0xC0))  # of a UTF-8 character that began earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ def tail(run_dir: str, log_path: str, lines: int) -> Tail:
     """The last ``lines`` lines, at most 64 KiB, of the log at ``log_path`` below ``run_dir``; empty where there is none.
 
     A link is not followed and a path that leaves ``run_dir`` is not read: reports are made of folders that may have come
-    from elsewhere. A line longer than 2,000 characters is cut.
+    from elsewhere. Of a line longer than 2,000 characters the middle is left out, of one that began earlier all but its end.
     """
     path = os.path.normpath(os.path.join(run_dir, log_path))
     if not log_path or not path.startswith(os.path.normpath(run_dir) + os.sep):
@@ -36,14 +37,19 @@ def tail(run_dir: str, log_path: str, lines: int) -> Tail:
             raw = log.read(_TAIL_BYTES)
     except OSError:
         return Tail()  # gone or unreadable: a report is made of what is there
-    if start and b"\n" in raw[:-1]:
-        raw = raw[raw.index(b"\n") + 1 :]  # not half a line, nor half a character
+    if start:
+        cut, newline, rest = raw.partition(b"\n")
+        raw = cut[-_LINE_CHARACTERS // 2 :].lstrip(_CONTINUATION) + newline + rest
     found = text.body(raw.decode("utf-8", "replace")).rstrip("\n").split("\n")
+    if start:
+        found[0] = f"[…] {found[0]}"
     kept = [_cut(each) for each in found[-lines:]]
     return Tail("\n".join(kept), whole=not start and len(found) <= lines)
 
 
 def _cut(each: str) -> str:
+    """An error may stand at either end of a line."""
     if len(each) <= _LINE_CHARACTERS:
         return each
-    return f"{each[:_LINE_CHARACTERS]} [… {len(each) - _LINE_CHARACTERS} more characters]"
+    half = _LINE_CHARACTERS // 2
+    return f"{each[:half]} [… {len(each) - 2 * half} more characters …] {each[-half:]}"

@@ -14,6 +14,7 @@ import re
 _PAINT = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]?|[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)|\x9b[0-?]*[ -/]*[@-~]?"
 )
+_ERASED = re.compile(r"\x1b\[[012]?[JK]")  # EL and ED: what stood there before is gone
 _OVERSTRUCK = re.compile(r"[^\n\x08]\x08")
 _HOSTILE = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f\xad"  # C0 and C1 but for tab and newline, soft hyphen
@@ -30,17 +31,28 @@ def line(text: str) -> str:
 
 
 def body(text: str) -> str:
-    """``text`` as lines as a terminal would have left them: colours dropped, overwritten progress bars gone.
+    """``text`` as lines as a terminal would have left them: colours dropped, of progress bars what was seen last.
 
     What it returns is legal in XML 1.0 and harmless on a terminal.
     """
+    if "\r" in text:
+        text = "\n".join(_overwritten(each) if "\r" in each else each for each in text.split("\n"))
     if "\x1b" in text or "\x9b" in text:
         text = _PAINT.sub("", text)
-    if "\r" in text:
-        text = "\n".join(each.rstrip("\r").rpartition("\r")[2] for each in text.split("\n"))
     if "\x08" in text:
         text = _OVERSTRUCK.sub("", text)
     return _HOSTILE_IN_BODY.sub(_escape, text)
+
+
+def _overwritten(text: str) -> str:
+    """What a line shows in which carriage returns go back to its start: the last piece, and what sticks out of earlier ones."""
+    shown = ""
+    for piece in reversed(text.rstrip("\r").split("\r")):
+        plain = _PAINT.sub("", piece)
+        shown += plain[len(shown) :]
+        if _ERASED.search(piece):
+            break
+    return shown
 
 
 def _escape(match: re.Match[str]) -> str:

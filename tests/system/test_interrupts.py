@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import signal
+import time
 
 import psutil
 import pytest
@@ -78,6 +79,25 @@ def test_C15_nohup_is_obeyed(farm):
     process.send_signal(signal.SIGHUP)
     assert process.wait(30 * farm.slowdown) == 1
     assert farm.outcomes() == {Outcome.TIMEOUT: 1}
+
+
+def test_C12_a_farm_that_was_stopped_judges_by_what_the_command_took(farm):
+    """Ctrl-Z and fg: containers go on meanwhile, and the one that ended in time is no timeout; the one that did not is."""
+    timeout_s = 2 * farm.slowdown
+    matrix = farm.write(
+        f"  quick: {{run: 'echo up; sleep 0.2', timeout: {timeout_s}}}\n"
+        f"  slow: {{run: 'echo up; sleep {timeout_s + 0.5}', timeout: {timeout_s}}}"
+    )
+    process = farm.start("run", matrix)
+    assert farm.wait(lambda: farm.logs_that_say("up") == 2)
+    process.send_signal(signal.SIGSTOP)
+    until_s = time.monotonic() + timeout_s + 1
+    assert farm.wait(lambda: time.monotonic() > until_s)
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(30 * farm.slowdown) == 1
+    quick, slow = farm.record().jobs
+    assert (quick.outcome, slow.outcome) == (Outcome.PASSED, Outcome.TIMEOUT)
+    assert quick.attempts[0].duration_s < timeout_s < slow.attempts[0].duration_s < timeout_s + 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import tarfile
 
 import pytest
@@ -126,3 +127,54 @@ def test_C10_a_read_only_folder_of_the_farm_is_four(disk, farm):
     assert done.returncode == 4
     assert "FARM_HOME" in done.stderr
     assert not (farm.folder / "reports").exists()
+
+
+@pytest.mark.parametrize("factor", ["inf", "nan", "0", "1e300"])
+@pytest.mark.parametrize("option", ["--overcommit-cpu", "--overcommit-memory"])
+def test_a_factor_that_is_none_is_four(farm, option, factor):
+    done = farm.run("run", farm.write('  unit: {run: "true"}'), option, factor)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert option in done.stderr
+
+
+def test_a_fifo_in_a_folder_of_distros_keeps_nobody_waiting(farm):
+    matrix = farm.write('  unit: {run: "true"}')
+    (farm.folder / "distros").mkdir()
+    os.mkfifo(farm.folder / "distros" / "a.yaml")
+    done = farm.run("validate", matrix)
+    assert done.returncode == 4
+    assert "distros/a.yaml" in done.stderr
+
+
+def test_C11_too_few_descriptors_for_one_job_are_four(farm):
+    process = farm.start(
+        "run",
+        farm.write('  unit: {run: "true"}'),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (30, 30)),
+    )
+    err = process.communicate(timeout=60 * farm.slowdown)[1]
+    assert process.returncode == 4
+    assert "ulimit -n" in err
+
+
+def test_closed_descriptors_are_nobodys_sockets(farm):
+    matrix = farm.write('  unit: {run: "echo said"}')
+    process = farm.start("run", matrix, preexec_fn=lambda: os.closerange(0, 3))
+    process.communicate(timeout=60 * farm.slowdown)
+    assert process.returncode == 0
+    assert (farm.folder / "reports/latest/logs/unit@small/1.log").read_text() == "said\n"
+
+
+def test_a_folder_that_was_deleted_is_four(farm):
+    matrix = farm.write('  unit: {run: "true"}')
+    gone = farm.folder / "gone"
+    gone.mkdir()
+
+    def leave():
+        os.chdir(gone)
+        gone.rmdir()
+
+    process = farm.start("run", matrix, preexec_fn=leave)
+    err = process.communicate(timeout=60 * farm.slowdown)[1]
+    assert process.returncode == 4
+    assert "--reports" in err

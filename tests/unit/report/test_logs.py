@@ -45,6 +45,23 @@ def test_D06_a_log_of_100_MB_is_read_from_its_end(tmp_path, filler):
     assert peak < 4 * _MIB
 
 
+@pytest.mark.parametrize(
+    ("log", "shown"),
+    [
+        (b"first\n" + b"z" * 70_000 + b"\nlast\n", ["[…] " + "z" * 1000, "last"]),
+        (b"w" * 200_000 + b"THE-ERROR\n", ["[…] " + "w" * 991 + "THE-ERROR"]),
+        (
+            b"BEGIN" + b"w" * 5_000 + b"END\n",
+            ["BEGIN" + "w" * 995 + " [… 3008 more characters …] " + "w" * 997 + "END"],
+        ),
+        ("\u2713".encode() * 30_000, ["[…] " + "\u2713" * 333]),
+    ],
+)
+def test_both_ends_of_long_lines_are_kept_and_what_is_missing_is_marked(tmp_path, log, shown):
+    (tmp_path / "log").write_bytes(log)
+    assert tail(str(tmp_path), "log", 10).text.split("\n") == shown
+
+
 def test_a_folder_a_fifo_and_what_is_elsewhere_are_no_logs(tmp_path):
     run_dir = tmp_path / "run"
     run_dir.mkdir()
