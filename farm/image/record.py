@@ -10,7 +10,7 @@ overlays    [{target, lowers}]; a lower without a leading / is relative to the i
 members     how many files were unpacked
 dropped     what was left out, by kind: {"device": 12}
 confined    "user namespace" or "root": as what the unpacker ran
-tree        the tree digest, see ``manifest``; images imported before there were any have none, and no disk_bytes
+tree        the tree digest, see ``listing``; images imported before there were any have none, and no disk_bytes
 disk_bytes  what it takes of the disk
 """
 

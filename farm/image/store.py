@@ -7,7 +7,7 @@
         <digest>/            an image, complete or absent: staged below, renamed into place
           rootfs/            its root filesystem (for ``host``: the skeleton around the host's own folders)
           masks/             for ``host`` only: layers of whiteouts, one folder for each overlay
-          tree               what its files were when it was imported; see ``manifest``
+          tree               what its files were when it was imported; see ``listing``
           image.json         source, size, facts, overlays; its modification time is when the image was used last
       staging/               0700
         <random>/            an image in the making; whoever makes it holds flock(2) on the folder
@@ -32,7 +32,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from farm.errors import ImageError, UsageError
-from farm.image import manifest, record, trees
+from farm.image import listing, record, trees
 from farm.image.digests import DigestCache
 from farm.image.unpacking import Stopped
 from farm.model.distro import Image
@@ -201,7 +201,7 @@ class Store:
         """
         fd = os.open(self._folder(stored.digest), _DIRECTORY)
         try:
-            yield from manifest.differences(fd, stored.tree)
+            yield from listing.differences(fd, stored.tree)
         finally:
             os.close(fd)
 
@@ -225,7 +225,7 @@ class Store:
         Its files are listed on the way, while they are still in memory. The caller has synced the file system after the
         last write.
         """
-        tree = manifest.write(staging.fd, staging.stopped)
+        tree = listing.write(staging.fd, staging.stopped)
         details = replace(details, tree=tree.digest, disk_bytes=tree.disk_bytes)
         text = record.encode(image, details, staging.path)
         fd = os.open(_RECORD, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=staging.fd)

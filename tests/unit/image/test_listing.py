@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from farm.errors import ImageError
-from farm.image import manifest, trees
+from farm.image import listing, trees
 
 
 @pytest.fixture
@@ -27,13 +27,13 @@ def image(tmp_path: Path) -> Iterator[int]:
 
 
 def written(fd: int) -> str:
-    return manifest.write(fd, lambda: False).digest
+    return listing.write(fd, lambda: False).digest
 
 
 def test_a_tree_that_stayed_as_it_was_has_no_differences(image: int, tmp_path: Path) -> None:
     digest = written(image)
     (tmp_path / "image.json").write_text("not of the tree")
-    assert list(manifest.differences(image, digest)) == []
+    assert list(listing.differences(image, digest)) == []
     text = (tmp_path / "tree").read_text()
     assert "odd\\040\\012\\134name\n" in text
     assert text.count("\n..\n") == 2
@@ -49,7 +49,7 @@ def test_each_difference_is_named(image: int, tmp_path: Path) -> None:
     (root / "link/new").write_text("")
     (root / "odd \n\\name").unlink()
     (tmp_path / "beside").write_text("")
-    assert list(manifest.differences(image, digest)) == [
+    assert list(listing.differences(image, digest)) == [
         "beside was added",
         "rootfs/etc/passwd has another time, content",
         "rootfs/etc.d has another mode",
@@ -63,9 +63,9 @@ def test_each_difference_is_named(image: int, tmp_path: Path) -> None:
 def test_the_list_itself_is_not_believed(image: int, tmp_path: Path) -> None:
     digest = written(image)
     (tmp_path / "tree").write_bytes(b"")
-    assert list(manifest.differences(image, digest)) == ["the list of its files was changed"]
+    assert list(listing.differences(image, digest)) == ["the list of its files was changed"]
     (tmp_path / "tree").unlink()
-    assert list(manifest.differences(image, digest)) == ["the list of its files is missing"]
+    assert list(listing.differences(image, digest)) == ["the list of its files is missing"]
 
 
 def test_a_tree_deeper_than_any_path(image: int, tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_tree_deeper_than_any_path(image: int, tmp_path: Path) -> None:
     digest = written(image)
     os.close(os.open("new", os.O_CREAT | os.O_WRONLY, dir_fd=fd))
     os.close(fd)
-    (found,) = manifest.differences(image, digest)
+    (found,) = listing.differences(image, digest)
     assert found.endswith("d/new was added")
     trees.remove(image, "rootfs")
 
@@ -87,9 +87,9 @@ def test_hard_links_are_counted_once(image: int, tmp_path: Path) -> None:
     (tmp_path / "rootfs/large").write_bytes(bytes(1 << 20))
     for number in range(10):
         os.link(tmp_path / "rootfs/large", tmp_path / f"rootfs/{number}")
-    assert 1 << 20 <= manifest.write(image, lambda: False).disk_bytes < 2 << 20
+    assert 1 << 20 <= listing.write(image, lambda: False).disk_bytes < 2 << 20
 
 
 def test_listing_can_be_given_up(image: int) -> None:
     with pytest.raises(ImageError, match="given up"):
-        manifest.write(image, lambda: True)
+        listing.write(image, lambda: True)
