@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from farm.errors import UsageError
 from farm.image.limits import UnpackLimits, from_environment
-from farm.image.store import Store
+from farm.image.store import Store, unusable
 from farm.kernel import subids
 from farm.kernel.userns import IdMap
 from farm.model.distro import Image
@@ -41,17 +41,25 @@ def unpack_limits() -> UnpackLimits:
 
 def writable_store(home: str) -> Store:
     """The images below ``home``, a folder that is made. Raises ``UsageError`` where it cannot be, or not be written."""
+    store = store_at(home)
     try:
-        store = Store(home)
         os.makedirs(home, 0o755, exist_ok=True)
         # Containers see images through one view of this folder, so it has to be there before the first image is.
         os.makedirs(store.rootfs_dir, 0o700, exist_ok=True)
-        reason = "" if os.access(store.rootfs_dir, os.W_OK) else "it cannot be written"
     except OSError as error:
-        reason = error.strerror or str(error)
-    if reason:
-        raise UsageError("the farm's folder cannot be used", f"{home}: {reason}", "name another one in FARM_HOME")
+        raise _no_folder(home, error.strerror or str(error)) from error
     return store
+
+
+def store_at(home: str) -> Store:
+    """The images below ``home``, which need not be there yet. Raises ``UsageError`` where it cannot be, or not be written."""
+    if reason := unusable(home):
+        raise _no_folder(home, reason)
+    return Store(home)
+
+
+def _no_folder(home: str, reason: str) -> UsageError:
+    return UsageError("the farm's folder cannot be used", f"{home}: {reason}", "name another one in FARM_HOME")
 
 
 def views(rootfs_dir: str, images: Iterable[Image]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import Protocol
 import psutil
 
 from farm import __version__
+from farm.app import lock
 from farm.app.digests import check_digests
 from farm.app.folder import JOURNAL, claim_run_dir, point_latest
 from farm.app.host import id_map, raise_descriptors, require_root, unpack_limits, views, writable_store
@@ -50,7 +51,7 @@ class RunOptions:
 
     ``slots`` is ``-j``; ``home`` the farm's folder, ``reports`` that of reports. ``cpu_overcommit`` and
     ``memory_overcommit`` are how many times the host's cores and its available memory the quotas may add up to; None is
-    what ``policy`` thinks right.
+    what ``policy`` thinks right. ``locked`` refuses images that are not those of the lock file.
     """
 
     matrix: str
@@ -63,6 +64,7 @@ class RunOptions:
     cpu_overcommit: float | None = None
     memory_overcommit: float | None = None
     catalogue: tuple[str, ...] = ()
+    locked: bool = False
     argv: tuple[str, ...] = ()
 
 
@@ -122,6 +124,7 @@ class _Run:
         self._started_s = time.monotonic()
         used = {job.distro for job in jobs}
         self._distros = tuple(distro for distro in matrix.distros if distro.name in used)
+        self._lock = lock.read(options.matrix, self._distros) if options.locked else None
         self._outcomes: Mapping[str, Outcome] = {}
 
     async def go(self) -> RunOutcome:
@@ -151,10 +154,13 @@ class _Run:
     async def _with_images(
         self, run_id: str, run_dir: str, store: Store, supply: Supply, interrupts: Interrupts
     ) -> None:
-        # The host's folders have to be known when the engine starts; those of the store are all in one.
-        hosts = [each for each in self._distros if each.source.kind is SourceKind.HOST]
-        found = await interrupts.unless_stopped(asyncio.gather(*(supply.image(each) for each in hosts)))
-        known = dict(zip((each.name for each in hosts), found or (), strict=False))
+        # The host's folders have to be known when the engine starts; those of the store are all in one. With a lock all
+        # images have to be: nothing runs unless all of them are the right ones.
+        first = [each for each in self._distros if self._lock or each.source.kind is SourceKind.HOST]
+        found = await interrupts.unless_stopped(asyncio.gather(*(supply.image(each) for each in first)))
+        known = dict(zip((each.name for each in first), found or (), strict=False))
+        if self._lock is not None:
+            lock.check(self._lock, first, known)
         images = [each for each in known.values() if isinstance(each, Image)]
         given, notes = self._budget()
         shown, scratch = views(store.rootfs_dir, images), self._options.home

@@ -13,7 +13,7 @@ from types import TracebackType
 from farm.errors import FarmError
 from farm.image.limits import UnpackLimits
 from farm.image.resolve import resolve
-from farm.image.store import Store
+from farm.image.store import RemovedError, Store
 from farm.kernel.userns import IdMap
 from farm.model.distro import Distro, Image
 from farm.units import format_bytes
@@ -53,9 +53,11 @@ class Supply:
     async def image(self, distro: Distro) -> Image | str:
         """The image of ``distro``, or the sentence that its jobs end with."""
         try:
-            found = await self._in_thread(distro)
-            self._held.enter_context(self._store.hold(found.digest))
-            return found
+            while True:
+                found = await self._in_thread(distro)
+                with contextlib.suppress(RemovedError):  # between the two: it is made anew
+                    self._held.enter_context(self._store.hold(found.digest))
+                    return found
         except FarmError as error:
             return "; ".join(part for part in (f"image: {error.brief}", error.detail, error.remedy) if part)
         except OSError as error:

@@ -51,7 +51,7 @@ def _checks(home: str) -> list[Check]:
     store = os.path.join(home, "store")
     # Before pyroute2, which may start threads: the kernel's checks are made in copies of this one.
     ids = id_map(_text("/etc/subuid"), _text("/etc/subgid"))
-    return [*probe.checks(store, ids), *_control_groups(), _network(), _libseccomp(), _space(home)]
+    return [*probe.checks(store, ids), *_control_groups(), _network(), _libseccomp(), _folder(home), _space(home)]
 
 
 def _control_groups() -> list[Check]:
@@ -88,6 +88,13 @@ def _libseccomp() -> Check:
     except (ImportError, OSError, RuntimeError) as error:
         return check("libseccomp", str(error), "", "install libseccomp2 (Debian), libseccomp (others)")
     return check("libseccomp", "", "compiles the filters", "")
+
+
+def _folder(home: str) -> Check:
+    from farm.image.store import unusable
+    from farm.kernel.probe import check
+
+    return check("folder", unusable(home), f"images are kept in {home}", "name another folder in FARM_HOME")
 
 
 def _space(home: str) -> Check:

@@ -1,12 +1,28 @@
-"""``image import|pull|ls|rm`` and ``gc``: the store of root filesystems."""
+"""``image import|pull|ls|rm|verify|lock`` and ``gc``: the store of root filesystems."""
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from farm.cli import options
+from farm.errors import UsageError
+from farm.matrix.problems import printable
+from farm.model.plain import fields
+from farm.units import format_bytes
+
+if TYPE_CHECKING:
+    from farm.image.collect import Rules
+    from farm.image.store import Store, Stored
+
+_DIFFERENCES = 20
+_LOOK = "farm image ls shows their digests"
 
 
 @click.group()
@@ -27,7 +43,7 @@ def import_image(path: str, sha256: str | None) -> None:
     kind = SourceKind.DIRECTORY if os.path.isdir(path) else SourceKind.TARBALL
     source = Source(kind, os.path.abspath(path), sha256)
     found = resolve(source, writable_store(options.home()), id_map(), limits=unpack_limits())
-    click.echo(f"{found.digest[:12]}  {found.facts.pretty_name or found.source}")
+    click.echo(f"{found.digest[:12]}  {printable(found.facts.pretty_name or found.source)}")
 
 
 @image.command()
@@ -53,58 +69,206 @@ def pull(references: tuple[str, ...], matrix: str | None) -> None:
         source = find_distro(each, matrix, options.catalogue()).source
         with transfers() as told:
             found = resolve(source, store, id_map(), limits=unpack_limits(), progress=told, fresh=True)
-        click.echo(f"{found.digest[:12]}  {found.facts.pretty_name or found.source}")
+        click.echo(f"{found.digest[:12]}  {printable(found.facts.pretty_name or found.source)}")
 
 
 @image.command(name="ls")
 @options.table_format
-def list_images(style: str) -> None:
-    """Show the images of the store."""
+@click.option("--json", "as_json", is_flag=True, help="For programs: a list of images.")
+def list_images(style: str, as_json: bool) -> None:
+    """Show the images of the store, the one used last first."""
     from tabulate import tabulate
 
-    from farm.image.store import Store
-    from farm.units import format_bytes
+    from farm.app.host import store_at
 
-    rows = [
-        (each.digest[:12], each.facts.pretty_name, each.facts.arch, format_bytes(each.size_bytes), each.source)
-        for each in Store(options.home()).images()
-    ]
-    click.echo(tabulate(rows, ("digest", "system", "arch", "size", "source"), tablefmt=style, disable_numparse=True))
+    stored = store_at(options.home()).stored()
+    if as_json:
+        click.echo(json.dumps([_document(each) for each in stored], indent=2))
+        return
+    header = ("digest", "system", "arch", "size", "used", "source")
+    click.echo(tabulate([_row(each) for each in stored], header, tablefmt=style, disable_numparse=True))
+
+
+def _document(stored: Stored) -> dict[str, object]:
+    image = stored.image
+    return {
+        "digest": stored.digest,
+        "source": image.source if image else "",
+        "size_bytes": image.size_bytes if image else 0,
+        "disk_bytes": stored.disk_bytes,
+        "used_at": stored.used_at,
+        "tree": stored.tree,
+        "facts": fields(image.facts) if image else {},
+        "problem": stored.problem,
+    }
+
+
+def _row(stored: Stored) -> tuple[str, ...]:
+    used = _ago(time.time() - stored.used_at)
+    if stored.image is None:
+        return (stored.digest[:12], "its record cannot be read", "", "", used, "")
+    image = stored.image
+    size = format_bytes(image.size_bytes)
+    return (stored.digest[:12], image.facts.pretty_name, image.facts.arch, size, used, printable(image.source))
+
+
+def _ago(seconds: float) -> str:
+    """``12 s ago``, ``3 h ago``, ``45 d ago``: whole units, the largest that fits twice."""
+    for unit, length_s in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length_s:
+            return f"{seconds / length_s:.0f} {unit} ago"
+    return f"{max(seconds, 0):.0f} s ago"
 
 
 @image.command(name="rm")
 @click.argument("digests", nargs=-1, required=True)
 def remove_images(digests: tuple[str, ...]) -> None:
     """Remove images by their digests, or the beginnings of them."""
-    from farm.app.host import require_root
-    from farm.errors import UsageError
-    from farm.image.store import Store
+    from farm.app.host import require_root, store_at
 
     require_root()
-    store = Store(options.home())
-    known = [each.digest for each in store.images()]
-    for prefix in digests:
-        found = [digest for digest in known if digest.startswith(prefix)]
-        if len(found) != 1:
-            raise UsageError(f"{prefix!r} names {len(found)} images", "", "farm image ls shows their digests")
-        store.remove(found[0])
+    store = store_at(options.home())
+    for digest in dict.fromkeys(each.digest for each in _named(store.stored(), digests)):
+        store.remove(digest)
+
+
+@image.command()
+@click.argument("digests", nargs=-1, metavar="[DIGEST...]")
+def verify(digests: tuple[str, ...]) -> int:
+    """Compare images with what they were when they were imported.
+
+    All of them, or those that are named. The exit code is 1 where one differs.
+    """
+    from farm.app.host import require_root, store_at
+
+    require_root()
+    store = store_at(options.home())
+    stored = _named(store.stored(), digests) if digests else store.stored()
+    wrong = [each for each in stored if not _is_whole(store, each)]
+    return 1 if wrong else 0
+
+
+@image.command(name="lock")
+@click.argument("matrix", default="matrix.yaml")
+def lock_images(matrix: str) -> None:
+    """Write down which image each distro of MATRIX is now.
+
+    The file is beside MATRIX and named like it: matrix.lock. farm run --locked refuses any other image.
+    """
+    from farm.app import lock
+
+    made = lock.make(matrix, options.home(), options.catalogue())
+    for name, each in sorted(made.entries.items()):
+        click.echo(f"{each.digest[:12]:12}  {name}")
+    click.echo(f"wrote {made.path}")
+
+
+def _is_whole(store: Store, stored: Stored) -> bool:
+    """Whether nothing of the image is known to be wrong; says what was found."""
+    from farm.image.store import RemovedError
+
+    found: list[str] = []
+    left = 0
+    if stored.problem:
+        found = [f"its record cannot be read: {stored.problem}"]
+    elif not stored.tree:
+        click.echo(f"{stored.digest[:12]}  unknown: it was imported by a farm that recorded no tree digest")
+        return True
+    else:
+        try:
+            with store.hold(stored.digest, use=False):
+                differences = store.differences(stored)
+                found = list(itertools.islice(differences, _DIFFERENCES))
+                left = sum(1 for _ in differences)
+        except RemovedError:
+            click.echo(f"{stored.digest[:12]}  was removed meanwhile")
+            return True
+        except OSError as error:
+            found.append(f"{error.filename or 'a file'} cannot be read: {error.strerror}")
+    click.echo(f"{stored.digest[:12]}  {f'differs, {len(found) + left} times' if found else 'whole'}")
+    for each in found:
+        click.echo(f"  {each}")
+    if left:
+        click.echo(f"  and {left} more")
+    return not found
+
+
+def _named(stored: Sequence[Stored], prefixes: Sequence[str]) -> list[Stored]:
+    """The images that ``prefixes`` mean, one each. Raises ``UsageError`` where one means none or several."""
+    found = []
+    for prefix in prefixes:
+        fitting = [each for each in stored if each.digest.startswith(prefix.lower())]
+        if not prefix:
+            raise UsageError("the digest is empty", "", _LOOK)
+        if not fitting:
+            raise UsageError(f"no image begins with {prefix!r}", "", _LOOK)
+        if len(fitting) > 1:
+            listed = "\n".join(
+                f"  {each.digest}  {printable(each.image.source) if each.image else ''}" for each in fitting
+            )
+            raise UsageError(
+                f"{len(fitting)} images begin with {prefix!r}", listed, "write more of the one that is meant"
+            )
+        found.append(fitting[0])
+    return found
 
 
 @click.command()
-def gc() -> None:
-    """Remove what dead runs left.
+@click.option("--older-than", type=options.duration, metavar="AGE", help="Also images not used for AGE, like 30d.")
+@click.option(
+    "--max-size",
+    type=options.size,
+    metavar="SIZE",
+    help="Also images until the rest takes SIZE, those not used for longest first.",
+)
+@click.option("--dry-run", is_flag=True, help="Only show which images would go.")
+def gc(older_than: float | None, max_size: int | None, dry_run: bool) -> None:
+    """Remove what dead runs left, and images that are not needed.
 
-    Their control groups with any process in them, network namespaces, links, and images that were never finished. What a
-    live run uses stays.
+    Of dead runs: their control groups with any process in them, network namespaces, links, and images that were never
+    finished. What a live run uses stays.
     """
-    from farm.app.host import require_root
-    from farm.app.leftovers import collect
-    from farm.image.store import Store
+    from farm.app.host import require_root, store_at
+    from farm.image.collect import Rules
 
     require_root()
-    found = collect(Store(options.home()))
+    store = store_at(options.home())
+    rules = Rules(older_than, max_size)
+    removed = 0 if dry_run else _remove_leftovers(store)
+    removed += _remove_images(store, rules, dry_run=dry_run)
+    if dry_run:
+        click.echo("nothing was removed")
+    else:
+        click.echo(f"{removed} removed" if removed else "nothing was left")
+
+
+def _remove_leftovers(store: Store) -> int:
+    from farm.app.leftovers import collect
+
+    found = collect(store)
     for each in found.removed:
         click.echo(f"removed {each}")
     for each in found.kept:
         click.echo(f"kept    {each}: something in it does not end", err=True)
-    click.echo(f"{len(found.removed)} removed" if found.removed else "nothing was left")
+    return len(found.removed)
+
+
+def _remove_images(store: Store, rules: Rules, *, dry_run: bool) -> int:
+    from farm.image.collect import collect, taken_bytes
+
+    now_s = time.time()
+    count = freed_bytes = 0
+    for each in collect(store, rules, now_s, dry_run=dry_run):
+        count += 1
+        freed_bytes += each.freed_bytes
+        image = each.stored.image
+        what = f"image {each.stored.digest[:12]} {printable(image.facts.pretty_name or image.source) if image else ''}".rstrip()
+        about = f"{format_bytes(each.freed_bytes)}, used {_ago(now_s - each.stored.used_at)}"
+        click.echo(f"{'would remove' if dry_run else 'removed'} {what}: {about}")
+    if count:
+        click.echo(f"{'would free' if dry_run else 'freed'} {format_bytes(freed_bytes)}")
+    if rules.most_bytes is not None and not dry_run and (taken := taken_bytes(store)) > rules.most_bytes:
+        click.echo(
+            f"kept    {format_bytes(taken)} of images in use, more than {format_bytes(rules.most_bytes)}", err=True
+        )
+    return count

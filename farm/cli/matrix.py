@@ -32,6 +32,7 @@ KINDS = ("auto", "live", "plain", "quiet")
     metavar="FACTOR",
     help="The same of memory and what is available; 4, with -j 16.",
 )
+@click.option("--locked", is_flag=True, help="Refuse images that are not those of the lock file (farm image lock).")
 @click.option("--ui", "kind", type=click.Choice(KINDS), default="auto", show_default=True, help="What to show.")
 @click.option("-q", "--quiet", "kind", flag_value="quiet", help="The same as --ui quiet: only what went wrong.")
 def run(
@@ -43,6 +44,7 @@ def run(
     reports: str,
     overcommit_cpu: float | None,
     overcommit_memory: float | None,
+    locked: bool,
     kind: str,
 ) -> int:
     """Run the jobs of MATRIX and write a report.
@@ -65,6 +67,7 @@ def run(
         cpu_overcommit=overcommit_cpu,
         memory_overcommit=overcommit_memory,
         catalogue=options.catalogue(),
+        locked=locked,
         argv=tuple(sys.argv[1:]),
     )
     outcome = app.run(asked, _ui(kind))

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from farm.units import parse_bytes
+from farm.units import parse_bytes, parse_duration_s
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -17,6 +17,14 @@ def size(text: str) -> int:
     """The type of options that are sizes: bytes, as people write them."""
     try:
         return parse_bytes(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def duration(text: str) -> float:
+    """The type of options that are durations: seconds, as people write them."""
+    try:
+        return parse_duration_s(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 

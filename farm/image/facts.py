@@ -2,132 +2,132 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
+from dataclasses import dataclass
+from typing import Literal
 
-from farm.errors import KernelError
-from farm.kernel.files import openat2
+from farm.image.peek import Tree
+from farm.image.release import Release, read_release
 from farm.model.distro import Facts
 
+
+@dataclass(frozen=True, slots=True)
+class _Manager:
+    """A package manager by its ``program``; ``family`` is that of systems which have it."""
+
+    program: str
+    name: str
+    family: str
+    install: str
+
+
+_APT = "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends"
 _MANAGERS = (
-    (
-        "apt-get",
-        "apt",
-        "debian",
-        "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends",
-    ),
-    ("zypper", "zypper", "suse", "zypper --non-interactive install --no-recommends"),
-    ("dnf", "dnf", "redhat", "dnf install -y"),
-    ("yum", "yum", "redhat", "yum install -y"),
-    ("apk", "apk", "alpine", "apk add --no-cache"),
-    ("pacman", "pacman", "arch", "pacman -Sy --noconfirm"),
-    ("xbps-install", "xbps", "void", "xbps-install -Sy"),
-    ("opkg", "opkg", "openwrt", "opkg install"),
+    _Manager("apt-get", "apt", "debian", _APT),
+    _Manager("zypper", "zypper", "suse", "zypper --non-interactive install --no-recommends"),
+    _Manager("dnf", "dnf", "redhat", "dnf install -y"),
+    _Manager("microdnf", "microdnf", "redhat", "microdnf install -y"),
+    _Manager("tdnf", "tdnf", "redhat", "tdnf install -y"),
+    _Manager("yum", "yum", "redhat", "yum install -y"),
+    _Manager("apk", "apk", "alpine", "apk add --no-cache"),
+    _Manager("pacman", "pacman", "arch", "pacman -Sy --noconfirm --needed"),
+    _Manager("xbps-install", "xbps", "void", "xbps-install -Sy"),
+    _Manager("emerge", "emerge", "gentoo", "emerge --quiet --noreplace"),
+    _Manager("opkg", "opkg", "openwrt", "opkg update && opkg install"),
 )
-_MACHINES = {3: "i686", 40: "armv7l", 62: "x86_64", 183: "aarch64", 243: "riscv64"}
+_FAMILIES = {
+    "debian": "debian", "ubuntu": "debian", "devuan": "debian", "raspbian": "debian", "linuxmint": "debian",
+    "rhel": "redhat", "fedora": "redhat", "centos": "redhat", "rocky": "redhat", "almalinux": "redhat", "ol": "redhat",
+    "amzn": "redhat", "scientific": "redhat", "photon": "redhat", "azurelinux": "redhat", "mariner": "redhat",
+    "suse": "suse", "opensuse": "suse", "sles": "suse", "sled": "suse", "sle_hpc": "suse",
+    "opensuse-leap": "suse", "opensuse-tumbleweed": "suse", "alpine": "alpine", "wolfi": "wolfi",
+    "chainguard": "wolfi", "arch": "arch", "archarm": "arch", "manjaro": "arch", "void": "void", "gentoo": "gentoo",
+    "openwrt": "openwrt",
+}  # fmt: skip
+_MACHINES = {
+    (3, "little"): "i686", (8, "big"): "mips", (8, "little"): "mips", (20, "big"): "ppc", (21, "big"): "ppc64",
+    (21, "little"): "ppc64le", (22, "big"): "s390x", (40, "little"): "armv7l", (62, "little"): "x86_64",
+    (183, "little"): "aarch64", (243, "little"): "riscv64", (258, "little"): "loongarch64",
+}  # fmt: skip
+_PROGRAMS = ("/bin/sh", "/usr/bin/sh", "/bin/busybox", "/usr/bin/env", "/sbin/init", "/usr/bin/bash")
 _BINARIES = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
+_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
+_LIBRARY_BYTES = 8 << 20
 _GLIBC = re.compile(rb"GNU (?:C|E?GLIBC)[^\n]*?version (\d+\.\d+)|EGLIBC (\d+\.\d+)")
+_MUSL = re.compile(rb"\x00([01]\.\d+\.\d+)\x00")
+_UCLIBC = re.compile(r"(?:ld(?:64)?-|lib)uClibc-(\d+(?:\.\d+)+)\.so")
+_INIT_NAMES = {"systemd": "systemd", "openrc-init": "openrc", "runit-init": "runit", "runit": "runit"}
+_INIT_MARKS = ((b"BusyBox v", "busybox"), (b"upstart", "upstart"), (b"procd", "procd"))
 
 
 def read_facts(rootfs: str) -> Facts:
     """The facts of the tree at ``rootfs``; empty strings for what it does not say. Never raises for what is in it."""
-    root = os.open(rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        release = _release(_read(root, "/etc/os-release") or _read(root, "/usr/lib/os-release"))
-        manager = next((each for each in _MANAGERS if any(_there(root, f"{at}/{each[0]}") for at in _BINARIES)), None)
-        libc, version = _libc(root)
+    with Tree(rootfs) as tree:
+        release = read_release(tree)
+        family = _family(release)
+        manager = _manager(tree, family)
+        libc, version = _libc(tree)
         return Facts(
-            id=release.get("ID", _old_id(root)),
-            version=release.get("VERSION_ID", ""),
-            pretty_name=release.get("PRETTY_NAME", ""),
-            family=manager[2] if manager else "",
-            package_manager=manager[1] if manager else "",
+            id=release.id,
+            version=release.version,
+            pretty_name=release.pretty_name,
+            family=family or (manager.family if manager else ""),
+            package_manager=manager.name if manager else "",
             libc=libc,
             libc_version=version,
-            arch=_arch(_read(root, "/bin/sh", 20)),
-            install=manager[3] if manager else "",
+            arch=next((arch for path in _PROGRAMS if (arch := _arch(tree.read(path, 20)))), ""),
+            init=_init(tree),
+            install=manager.install if manager else "",
         )
-    finally:
-        os.close(root)
 
 
-def _release(text: bytes) -> dict[str, str]:
-    values = {}
-    for line in text.decode(errors="replace").splitlines():
-        name, separator, value = line.partition("=")
-        if separator and not name.startswith("#"):
-            try:
-                values[name.strip()] = "".join(shlex.split(value)[:1])
-            except ValueError:
-                continue
-    return values
+def _family(release: Release) -> str:
+    return next((_FAMILIES[name] for name in (release.id, *release.like) if name in _FAMILIES), "")
 
 
-def _old_id(root: int) -> str:
-    """For images older than os-release, and BusyBox, which has none."""
-    for path, name in (
-        ("/etc/centos-release", "centos"),
-        ("/etc/redhat-release", "rhel"),
-        ("/etc/alpine-release", "alpine"),
-        ("/etc/SuSE-release", "suse"),
-        ("/etc/debian_version", "debian"),
-        ("/bin/busybox", "busybox"),
-    ):
-        if _there(root, path):
-            return name
-    return ""
+def _manager(tree: Tree, family: str) -> _Manager | None:
+    """The one of the system's own family before others, which may be installed beside it."""
+    found = [each for each in _MANAGERS if any(tree.is_file(f"{at}/{each.program}") for at in _BINARIES)]
+    return next((each for each in found if each.family == family), found[0] if found else None)
 
 
-def _libc(root: int) -> tuple[str, str]:
-    for folder in ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/lib/x86_64-linux-gnu", "/lib/i386-linux-gnu"):
-        names = _list(root, folder)
-        if any(name.startswith("ld-musl-") for name in names):
-            found = re.search(rb"\x00(1\.\d+\.\d+)\x00", _read(root, f"{folder}/{_first(names, 'ld-musl-')}", 2 << 20))
+def _libc(tree: Tree) -> tuple[str, str]:
+    below = [f"{at}/{name}" for at in ("/lib", "/usr/lib") for name in tree.names(at) if "-linux-" in name]
+    listed = [(folder, tree.names(folder)) for folder in (*_LIBRARIES, *below)]
+    # Alpine may have libc.so.6 beside its own, for programs made elsewhere: the loader of musl goes first.
+    for folder, names in listed:
+        loader = next((name for name in names if name.startswith("ld-musl-")), None)
+        if loader is not None:
+            found = _MUSL.search(tree.read(f"{folder}/{loader}", _LIBRARY_BYTES))
             return "musl", found[1].decode() if found else ""
+    for folder, names in listed:
+        if any(name.startswith(("ld-uClibc", "ld64-uClibc")) for name in names):
+            versions = [each[1] for name in names if (each := _UCLIBC.match(name))]
+            return "uclibc", versions[0] if versions else ""
         if "libc.so.6" in names:
-            found = _GLIBC.search(_read(root, f"{folder}/libc.so.6", 8 << 20))
-            return "glibc", (found[1] or found[2]).decode() if found else ""
-        if any(name.startswith("ld-uClibc") for name in names):
-            return "uclibc", ""
+            glibc = _GLIBC.search(tree.read(f"{folder}/libc.so.6", _LIBRARY_BYTES))
+            return "glibc", (glibc[1] or glibc[2]).decode() if glibc else ""
     return "", ""
 
 
-def _first(names: list[str], prefix: str) -> str:
-    return next(name for name in names if name.startswith(prefix))
+def _init(tree: Tree) -> str:
+    """What would be process 1 if the image were booted."""
+    path = next((found for at in ("/sbin", "/usr/sbin", "/bin", "/usr/bin") if tree.is_file(found := f"{at}/init")), "")
+    if not path:
+        # Images made for containers often have systemd, but not the link that would boot it.
+        whole = any(tree.is_file(f"{at}/systemd/systemd") for at in ("/usr/lib", "/lib"))
+        return "systemd" if whole else "none"
+    if known := _INIT_NAMES.get(tree.program(path)):
+        return known
+    if any(tree.is_file(f"{at}/openrc") for at in _BINARIES):
+        return "openrc"  # started by whatever is process 1 there: BusyBox on Alpine, sysvinit on Gentoo
+    content = tree.read(path, _LIBRARY_BYTES)
+    marked = next((name for mark, name in _INIT_MARKS if mark in content), "")
+    return marked or ("sysvinit" if tree.is_file("/etc/inittab") else "")
 
 
 def _arch(header: bytes) -> str:
-    return _MACHINES.get(int.from_bytes(header[18:20], "little"), "") if header[:4] == b"\x7fELF" else ""
-
-
-def _read(root: int, path: str, most: int = 1 << 16) -> bytes:
-    try:
-        fd = openat2(root, path, os.O_RDONLY | os.O_NONBLOCK)
-    except KernelError:
-        return b""
-    try:
-        return os.read(fd, most)
-    except OSError:
-        return b""
-    finally:
-        os.close(fd)
-
-
-def _list(root: int, path: str) -> list[str]:
-    try:
-        fd = openat2(root, path, os.O_RDONLY | os.O_DIRECTORY)
-    except KernelError:
-        return []
-    try:
-        return os.listdir(fd)
-    finally:
-        os.close(fd)
-
-
-def _there(root: int, path: str) -> bool:
-    try:
-        os.close(openat2(root, path, os.O_PATH))
-    except KernelError:
-        return False
-    return True
+    if header[:4] != b"\x7fELF":
+        return ""
+    order: Literal["big", "little"] = "big" if header[5:6] == b"\2" else "little"
+    return _MACHINES.get((int.from_bytes(header[18:20], order), order), "")

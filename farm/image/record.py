@@ -10,6 +10,8 @@ overlays    [{target, lowers}]; a lower without a leading / is relative to the i
 members     how many files were unpacked
 dropped     what was left out, by kind: {"device": 12}
 confined    "user namespace" or "root": as what the unpacker ran
+tree        the tree digest, see ``listing``; images imported before there were any have none, and no disk_bytes
+disk_bytes  what it takes of the disk
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass
+from typing import Any  # what JSON holds
 
 from farm.errors import ImageError
 from farm.model.distro import Facts, Image, Overlay
@@ -32,6 +35,8 @@ class Details:
     members: int = 0
     dropped: tuple[tuple[str, int], ...] = ()
     confined: str = ""
+    tree: str = ""
+    disk_bytes: int = 0
 
 
 def encode(image: Image, details: Details, folder: str) -> bytes:
@@ -50,17 +55,19 @@ def encode(image: Image, details: Details, folder: str) -> bytes:
         "members": details.members,
         "dropped": dict(details.dropped),
         "confined": details.confined,
+        "tree": details.tree,
+        "disk_bytes": details.disk_bytes,
     }
     return json.dumps(document, indent=1).encode() + b"\n"
 
 
-def decode(text: bytes, folder: str) -> Image:
+def decode(text: bytes, folder: str) -> tuple[Image, Details]:
     """The image in ``folder`` that ``text`` describes. ``ImageError`` where it is damaged or of another version."""
     try:
         document = json.loads(text)
         if document["version"] != _VERSION:
             raise ValueError(f"version {document['version']}")
-        return Image(
+        image = Image(
             digest=str(document["digest"]),
             source=str(document["source"]),
             overlays=tuple(
@@ -70,12 +77,24 @@ def decode(text: bytes, folder: str) -> Image:
             facts=Facts(**document["facts"]),
             size_bytes=int(document["size_bytes"]),
         )
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        return image, _details(document)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ImageError(
             "the store's record of an image cannot be read",
             f"{folder}/image.json: {error}",
             f"remove the folder {folder}; the image is imported again when it is needed",
         ) from error
+
+
+def _details(document: dict[str, Any]) -> Details:
+    return Details(
+        imported_at=float(document["imported_at"]),
+        members=int(document["members"]),
+        dropped=tuple(sorted((str(kind), int(count)) for kind, count in document["dropped"].items())),
+        confined=str(document["confined"]),
+        tree=str(document.get("tree", "")),
+        disk_bytes=int(document.get("disk_bytes", 0)),
+    )
 
 
 def _relative(path: str, folder: str) -> str:

@@ -7,10 +7,11 @@
         <digest>/            an image, complete or absent: staged below, renamed into place
           rootfs/            its root filesystem (for ``host``: the skeleton around the host's own folders)
           masks/             for ``host`` only: layers of whiteouts, one folder for each overlay
+          tree               what its files were when it was imported; see ``listing``
           image.json         source, size, facts, overlays; its modification time is when the image was used last
       staging/               0700
         <random>/            an image in the making; whoever makes it holds flock(2) on the folder
-        gone-<random>/       an image on its way out, likewise
+        gone-<random>/       an image on its way out, likewise; it was renamed here, which works on a full disk
       locks/<digest>         flock(2): exclusive to make or remove the image, shared while a run uses it
       digests/<key>          sha256 of a tarball that was hashed before; see ``digests``
       downloads/<key>        what is being fetched; see ``downloads``
@@ -26,12 +27,14 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from farm.errors import ImageError, UsageError
-from farm.image import record, trees
+from farm.image import listing, record, trees
 from farm.image.digests import DigestCache
 from farm.image.downloads import sweep as sweep_downloads
 from farm.image.locks import flock, is_at
@@ -40,17 +43,39 @@ from farm.model.distro import Image
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _RECORD = "image.json"
+_DIGEST = re.compile("[0-9a-f]{64}")
+
+
+class RemovedError(ImageError):
+    """The image was there a moment ago: whoever needs it resolves it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An image as it lies in the store; ``used_at`` is seconds since the epoch.
+
+    ``disk_bytes`` is what it takes of the disk, or what its files hold where that was not counted when it was imported.
+    ``image`` is None where its record cannot be read: ``problem`` says why.
+    """
+
+    digest: str
+    used_at: float
+    disk_bytes: int = 0
+    image: Image | None = None
+    tree: str = ""
+    problem: str = ""
 
 
 class Staging:
     """A folder that becomes an image. ``fd`` is open on it and holds its lock; both go when the ``with`` block ends."""
 
-    __slots__ = ("fd", "name", "path")
+    __slots__ = ("fd", "name", "path", "stopped")
 
-    def __init__(self, path: str, name: str, fd: int) -> None:
+    def __init__(self, path: str, name: str, fd: int, stopped: Stopped) -> None:
         self.path = path
         self.name = name
         self.fd = fd
+        self.stopped = stopped
 
 
 class Store:
@@ -69,20 +94,39 @@ class Store:
         """The image named ``digest``, or None."""
         try:
             with open(os.path.join(self._folder(digest), _RECORD), "rb") as file:
-                return record.decode(file.read(), self._folder(digest))
+                return record.decode(file.read(), self._folder(digest))[0]
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def images(self) -> tuple[Image, ...]:
-        """Every image, the one used last first."""
+        """Every image whose record can be read, the one used last first."""
+        return tuple(each.image for each in self.stored() if each.image is not None)
+
+    def stored(self) -> tuple[Stored, ...]:
+        """Everything that takes an image's place, the one used last first."""
         try:
-            names = sorted(os.listdir(self.rootfs_dir))
+            names = sorted(name for name in os.listdir(self.rootfs_dir) if _DIGEST.fullmatch(name))
         except FileNotFoundError:
             return ()
         except PermissionError as error:
             raise UsageError("the store is root's", str(error), "run it with sudo") from error
-        found = [(self.used_at(image.digest), image) for image in map(self.lookup, names) if image is not None]
-        return tuple(image for _, image in sorted(found, key=lambda pair: -pair[0]))
+        found = [each for each in map(self._stored, names) if each is not None]
+        return tuple(sorted(found, key=lambda each: -each.used_at))
+
+    def _stored(self, digest: str) -> Stored | None:
+        folder = self._folder(digest)
+        try:
+            with open(os.path.join(folder, _RECORD), "rb") as file:
+                used_at = os.fstat(file.fileno()).st_mtime
+                image, details = record.decode(file.read(), folder)
+            return Stored(digest, used_at, details.disk_bytes or image.size_bytes, image, details.tree)
+        except ImageError as error:
+            return Stored(digest, used_at, problem=error.detail)
+        except OSError as error:
+            try:
+                return Stored(digest, os.stat(folder).st_mtime, problem=str(error))
+            except FileNotFoundError:
+                return None  # removed meanwhile
 
     def used_at(self, digest: str) -> float:
         """When the image was resolved or held last: wall-clock seconds since the epoch, 0 for one that is not there."""
@@ -96,30 +140,75 @@ class Store:
         with contextlib.suppress(FileNotFoundError):
             os.utime(os.path.join(self._folder(digest), _RECORD))
 
-    def remove(self, digest: str) -> None:
-        """Delete an image. ``UsageError`` where there is none, or a run uses it."""
+    def remove(self, digest: str) -> int:
+        """Delete an image; how many bytes of the disk its files had. ``UsageError`` where there is none, or a run uses it."""
+        freed_bytes = self.discard(digest)
+        if freed_bytes is None:
+            raise UsageError(f"image {digest[:12]} is in use", "", "wait until the runs that use it have ended")
+        return freed_bytes
+
+    def discard(self, digest: str, used_at: float | None = None) -> int | None:
+        """``remove``, or None where somebody uses the image, or has used it since ``used_at``."""
         with self._locked(digest, fcntl.LOCK_EX | fcntl.LOCK_NB) as lock:
             if lock is None:
-                raise UsageError(f"image {digest[:12]} is in use", "", "wait until the runs that use it have ended")
-            try:
-                if not os.path.isdir(self._folder(digest)):
-                    raise UsageError(f"there is no image {digest[:12]}", "", "farm image ls shows those there are")
-                with self._staged("gone-") as staging:
-                    os.rename(self._folder(digest), os.path.join(staging.path, "image"))
-                    _sync(self.rootfs_dir)
-            finally:
+                return None
+            folder = self._folder(digest)
+            if not os.path.isdir(folder):
                 os.unlink(os.path.join(self._locks, digest))
+                raise UsageError(f"there is no image {digest[:12]}", "", "farm image ls shows those there are")
+            if used_at is not None and self.used_at(digest) > used_at:
+                return None
+            name = f"gone-{secrets.token_hex(8)}"
+            fd = os.open(folder, _DIRECTORY)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX)  # nobody else has it: that takes the image's own lock
+                os.rename(folder, os.path.join(self._staging, name))
+                os.unlink(os.path.join(self._locks, digest))
+                _sync(self.rootfs_dir)
+                return self._delete(name)
+            finally:
+                os.close(fd)
+
+    def in_use(self, digest: str) -> bool:
+        """Whether somebody holds the image, or makes it, at this moment."""
+        try:
+            fd = os.open(os.path.join(self._locks, digest), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            return not flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.close(fd)
 
     @contextlib.contextmanager
-    def hold(self, digest: str) -> Iterator[None]:
-        """Keep the image from being removed meanwhile. ``ImageError`` where it is gone already."""
+    def hold(self, digest: str, *, use: bool = True) -> Iterator[None]:
+        """Keep the image from being removed meanwhile. ``RemovedError`` where it is gone already.
+
+        That it is used is noted at both ends, unless it is only looked at: ``use`` is False then.
+        """
         with self._locked(digest, fcntl.LOCK_SH):
             if not os.path.isdir(self._folder(digest)):
-                raise ImageError(
+                raise RemovedError(
                     f"image {digest[:12]} was removed", self._folder(digest), "run it again to import it anew"
                 )
-            self.touch(digest)
-            yield
+            if use:
+                self.touch(digest)
+            try:
+                yield
+            finally:
+                if use:
+                    self.touch(digest)
+
+    def differences(self, stored: Stored) -> Iterator[str]:
+        """What of the image is not as it was imported, each a phrase for people. ``stored`` has a ``tree``; it is held.
+
+        Raises ``OSError`` where something of it cannot be read.
+        """
+        fd = os.open(self._folder(stored.digest), _DIRECTORY)
+        try:
+            yield from listing.differences(fd, stored.tree)
+        finally:
+            os.close(fd)
 
     @contextlib.contextmanager
     def making(self, digest: str, stopped: Stopped = lambda: False) -> Iterator[Staging | None]:
@@ -132,14 +221,17 @@ class Store:
             if os.path.isdir(self._folder(digest)):
                 yield None
                 return
-            with self._staged("") as staging:
+            with self._staged(stopped) as staging:
                 yield staging
 
     def commit(self, staging: Staging, image: Image, details: record.Details) -> Image:
         """Make ``staging`` the image, in one step for whoever looks; what it refers to below ``staging`` moves with it.
 
-        The caller has synced the file system after the last write.
+        Its files are listed on the way, while they are still in memory. The caller has synced the file system after the
+        last write.
         """
+        tree = listing.write(staging.fd, staging.stopped)
+        details = replace(details, tree=tree.digest, disk_bytes=tree.disk_bytes)
         text = record.encode(image, details, staging.path)
         fd = os.open(_RECORD, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=staging.fd)
         with open(fd, "wb") as file:
@@ -149,7 +241,7 @@ class Store:
         os.fsync(staging.fd)
         os.rename(staging.path, self._folder(image.digest))
         _sync(self.rootfs_dir)
-        return record.decode(text, self._folder(image.digest))
+        return record.decode(text, self._folder(image.digest))[0]
 
     def sweep(self) -> int:
         """Delete what dead processes left in ``staging`` and what nobody goes on fetching; how many of them there were."""
@@ -161,8 +253,8 @@ class Store:
         for name in names:
             try:
                 fd = os.open(os.path.join(self._staging, name), _DIRECTORY)
-            except FileNotFoundError:
-                continue  # its maker was quicker
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # its maker was quicker, or it is nothing of ours
             try:
                 if flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB):
                     self._delete(name)
@@ -179,7 +271,11 @@ class Store:
 
     def _sweep_locks(self) -> None:
         """Delete the lock files of images that are not there and that nobody is making."""
-        for digest in os.listdir(self._locks):
+        try:
+            names = os.listdir(self._locks)
+        except FileNotFoundError:
+            return
+        for digest in names:
             if os.path.isdir(self._folder(digest)):
                 continue
             with self._locked(digest, fcntl.LOCK_EX | fcntl.LOCK_NB) as lock:
@@ -187,10 +283,10 @@ class Store:
                     os.unlink(os.path.join(self._locks, digest))
 
     @contextlib.contextmanager
-    def _staged(self, prefix: str) -> Iterator[Staging]:
+    def _staged(self, stopped: Stopped) -> Iterator[Staging]:
         """A new folder in ``staging`` under a lock, deleted at the end if it is still there."""
         while True:
-            name = prefix + secrets.token_hex(8)
+            name = secrets.token_hex(8)
             path = os.path.join(self._staging, name)
             os.mkdir(path, 0o700)
             try:
@@ -202,17 +298,17 @@ class Store:
                 break
             os.close(fd)  # it came before flock
         try:
-            yield Staging(path, name, fd)
+            yield Staging(path, name, fd, stopped)
         finally:
             try:
                 self._delete(name)
             finally:
                 os.close(fd)
 
-    def _delete(self, name: str) -> None:
+    def _delete(self, name: str) -> int:
         parent = os.open(self._staging, _DIRECTORY)
         try:
-            trees.remove(parent, name)
+            return trees.remove(parent, name)
         finally:
             os.close(parent)
 
@@ -251,6 +347,19 @@ class Store:
 
     def _folder(self, digest: str) -> str:
         return os.path.join(self.rootfs_dir, digest)
+
+
+def unusable(home: str) -> str:
+    """Why no store can be at ``home``, empty where one can: it is there or could be made, and it can be written."""
+    there = os.path.abspath(home)
+    while not os.path.lexists(there):
+        there = os.path.dirname(there)
+    for path in (there, os.path.join(there, "store")):
+        if os.path.lexists(path) and not os.path.isdir(path):
+            return f"{path} is not a folder"
+        if os.path.isdir(path) and not os.access(path, os.W_OK | os.X_OK):
+            return f"{path} cannot be written"
+    return ""
 
 
 def _sync(path: str) -> None:

@@ -9,8 +9,10 @@ import secrets
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def remove(parent_fd: int, name: str) -> None:
-    """Delete the directory ``name`` in ``parent_fd`` with all it holds; nothing happens if there is none.
+def remove(parent_fd: int, name: str) -> int:
+    """Delete the directory ``name`` in ``parent_fd`` with all it holds, and say how many bytes of the disk its files had.
+
+    Nothing happens if there is none.
 
     A folder that is not empty is moved up into the tree's top before it is looked into, so that a tree 100,000 levels
     deep needs neither paths longer than PATH_MAX nor a descriptor a level. Nobody else may write there meanwhile.
@@ -18,17 +20,19 @@ def remove(parent_fd: int, name: str) -> None:
     try:
         top = os.open(name, _DIRECTORY, dir_fd=parent_fd)
     except FileNotFoundError:
-        return
+        return 0
     try:
         os.fchmod(top, 0o700)
-        serial = 0
+        serial = freed_bytes = 0
         mark = f".{secrets.token_hex(8)}-"  # a name that nothing in the tree can have been given on purpose
         waiting = [""]
         while waiting:
             folder = waiting.pop()
             fd = os.open(folder, _DIRECTORY, dir_fd=top) if folder else os.dup(top)
             try:
-                for each in _emptied(fd):
+                full, bytes_of_files = _emptied(fd)
+                freed_bytes += bytes_of_files
+                for each in full:
                     serial += 1
                     moved = f"{mark}{serial}"
                     os.rename(each, moved, src_dir_fd=fd, dst_dir_fd=top)
@@ -40,16 +44,20 @@ def remove(parent_fd: int, name: str) -> None:
     finally:
         os.close(top)
     os.rmdir(name, dir_fd=parent_fd)
+    return freed_bytes
 
 
-def _emptied(fd: int) -> list[str]:
-    """Delete what can be deleted in ``fd`` at once, and give the names of the folders that are not empty."""
+def _emptied(fd: int) -> tuple[list[str], int]:
+    """Delete what can be deleted in ``fd`` at once: the names of the folders that are not empty, the bytes of the rest."""
     with os.scandir(fd) as entries:
         listed = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    full = []
+    full, freed_bytes = [], 0
     for name, is_directory in listed:
         if not is_directory:
+            about = os.stat(name, dir_fd=fd, follow_symlinks=False)
             os.unlink(name, dir_fd=fd)
+            # The last of a file's names takes its bytes along.
+            freed_bytes += about.st_blocks * 512 if about.st_nlink == 1 else 0
             continue
         try:
             os.rmdir(name, dir_fd=fd)
@@ -57,4 +65,4 @@ def _emptied(fd: int) -> list[str]:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
             full.append(name)
-    return full
+    return full, freed_bytes

@@ -28,6 +28,8 @@ Pids: TypeAlias = Annotated[int, BeforeValidator(scalars.integer(1, 4_194_304))]
 IoWeight: TypeAlias = Annotated[int, BeforeValidator(scalars.integer(1, 10_000))]
 ExitCode: TypeAlias = Annotated[int, BeforeValidator(scalars.integer(1, 255))]
 
+HOST_DIGEST = "host"
+"""In the place of a digest in a lock file."""
 NAME_RULE = "use lower-case letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 64"
 Name: TypeAlias = Annotated[str, BeforeValidator(scalars.matching(scalars.NAME, "a name", NAME_RULE))]
 Tag: TypeAlias = Annotated[
@@ -40,6 +42,10 @@ def _sha256(value: object) -> str:
     if len(found) != 64 or not set(found.lower()) <= set("0123456789abcdef"):
         raise scalars.refused(f"not a sha256: {len(found)} characters", "it is 64 hex digits, as sha256sum prints")
     return found.lower()
+
+
+def _lock_digest(value: object) -> str:
+    return HOST_DIGEST if scalars.text(value).text == HOST_DIGEST else _sha256(value)
 
 
 def _capability(value: object) -> str:
@@ -57,6 +63,7 @@ def _version(value: object) -> int:
     return 1
 
 
+LockDigest: TypeAlias = Annotated[str, BeforeValidator(_lock_digest)]
 Sha256: TypeAlias = Annotated[str, BeforeValidator(_sha256)]
 Capability: TypeAlias = Annotated[str, BeforeValidator(_capability)]
 Environment: TypeAlias = dict[str, AsWritten]
@@ -159,6 +166,20 @@ class CatalogueFile(Closed):
     """One file of ``distros/``."""
 
     distros: list[Raw]
+
+
+class LockEntry(Closed):
+    """One distro of a lock file."""
+
+    digest: LockDigest
+    source: AsWritten
+
+
+class LockFile(Closed):
+    """A lock file."""
+
+    version: Annotated[int, BeforeValidator(_version)]
+    distros: dict[str, LockEntry]
 
 
 LATER = frozenset(

@@ -44,7 +44,8 @@ class Facts:
     """What an image says of itself; empty strings where it does not say.
 
     ``libc`` is ``glibc``, ``musl``, ``uclibc`` or empty; ``arch`` is what ``uname -m`` would print for its programs;
-    ``install`` is the non-interactive install command of its package manager.
+    ``install`` is the non-interactive install command of its package manager. ``init`` is what would be process 1 if it
+    were booted: ``systemd``, ``openrc``, ``sysvinit``, ``upstart``, ``busybox``, ``runit``, ``procd`` or ``none``.
     """
 
     id: str = ""
@@ -56,6 +57,7 @@ class Facts:
     libc_version: str = ""
     arch: str = ""
     install: str = ""
+    init: str = ""
 
 
 @dataclass(frozen=True, slots=True)

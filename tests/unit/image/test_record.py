@@ -14,7 +14,9 @@ DIGEST = "5" * 64
 def test_an_image_reads_as_it_was_written_with_its_folder_moved() -> None:
     overlays = (Overlay("/", ("/a/staging/1/rootfs",)), Overlay("/usr", ("/a/staging/1/masks/usr", "/usr")))
     image = Image(DIGEST, "x \udcff.tar", overlays, Facts(id="debian", arch="x86_64"), 17)
-    read = decode(encode(image, Details(1.5, 3, (("device", 2),), "root"), "/a/staging/1"), "/b/store/5")
+    about = Details(1.5, 3, (("device", 2),), "root", "ab" * 32, 4096)
+    read, details = decode(encode(image, about, "/a/staging/1"), "/b/store/5")
+    assert details == about
     assert read.overlays == (Overlay("/", ("/b/store/5/rootfs",)), Overlay("/usr", ("/b/store/5/masks/usr", "/usr")))
     assert (read.digest, read.source, read.facts, read.size_bytes) == (DIGEST, image.source, image.facts, 17)
 
