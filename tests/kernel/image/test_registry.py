@@ -42,7 +42,7 @@ TOP = [hard_link("same", "program"), entry("d/sub/b", b"top")]
 
 def needed(program):
     if shutil.which(program) is None:
-        pytest.skip(f"needs {program} (apt-get install docker-registry skopeo umoci)")
+        pytest.skip(f"needs {program} (apt-get install docker-registry skopeo umoci apache2-utils)")
     return program
 
 
