@@ -13,11 +13,13 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import ssl
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 
 from farm.errors import ImageError
@@ -126,8 +128,8 @@ class Registry:
         try:
             response = requests.get(f"https://{host}/v2/", timeout=fetch.PATIENCE_S, verify=_authority(host))
             insecure = False
-        except (requests.ConnectionError, requests.Timeout):
-            if not is_loopback(host):
+        except (requests.ConnectionError, requests.Timeout) as error:
+            if not is_loopback(host) or _is_untrusted(error):
                 raise
             response = requests.get(f"http://{host}/v2/", timeout=fetch.PATIENCE_S)
             insecure = True
@@ -140,6 +142,13 @@ class _Patient(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         kwargs["timeout"] = kwargs.get("timeout") or fetch.PATIENCE_S
         return super().send(request, *args, **kwargs)
+
+
+def _is_untrusted(error: requests.RequestException) -> bool:
+    """It has https, under a certificate that nobody here trusts: plain http would only hide that."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    inner = reason.args[0] if isinstance(reason, urllib3.exceptions.SSLError) and reason.args else None
+    return isinstance(inner, ssl.SSLCertVerificationError)
 
 
 def _authority(host: str) -> bool | str:

@@ -18,9 +18,11 @@ from pathlib import Path
 import pytest
 
 from farm.errors import ImageError
+from farm.image import fetch
 from farm.image.resolve import resolve
 from farm.model.distro import Source, SourceKind
 from tests.kernel.image.archives import entry, folder, hard_link, packed, symlink
+from tests.kernel.image.line import cut_line
 from tests.kernel.image.server import soon
 from tests.kernel.image.test_layers import Layout, tree
 
@@ -291,8 +293,8 @@ def hashed(user, password):
 def test_a_private_registry_wants_a_login_and_its_authority(closed, layout, pulled, images, monkeypatch, tmp_path):
     found, certificate = closed
     found.push(layout, "test/image:1", "--dest-creds", "tester:secret")
-    with pytest.raises(ImageError, match="cannot fetch"):
-        pulled(found)  # its certificate is nobody's
+    with pytest.raises(ImageError, match=r"(?s)cannot fetch.*certificate verify failed"):
+        pulled(found)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     with pytest.raises(ImageError, match=r"(?s)cannot fetch.*login") as caught:
         pulled(found)
@@ -309,6 +311,27 @@ def log_in(home, host, credentials):
     (home / ".docker").mkdir(exist_ok=True)
     encoded = base64.b64encode(credentials.encode()).decode()
     (home / ".docker/config.json").write_text(json.dumps({"auths": {host: {"auth": encoded}}}))
+
+
+def test_a_layer_whose_line_is_cut_is_resumed(registry, pulled, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "_PAUSE_S", 0.01)
+    found = registry()
+    bulk = os.urandom(600_000)
+    found.push(Layout(tmp_path / "bulky").write([packed(BELOW), packed([entry("bulk", bulk)])], compress=True))
+    with cut_line(found.host, 250_000, 2) as line:
+        image = pulled(Registry(line.host, found.data))
+        assert line.cuts == 0
+    assert (root(image) / "bulk").read_bytes() == bulk
+    assert images.left() == [image.digest]
+
+
+def test_a_line_that_is_always_cut_is_one_error(registry, layout, pulled, images):
+    found = registry()
+    found.push(layout)
+    with cut_line(found.host, 100, 1 << 30) as line, pytest.raises(ImageError, match="cannot fetch") as caught:
+        pulled(Registry(line.host, found.data))
+    assert caught.value.remedy
+    assert images.left() == []
 
 
 def test_A10_two_processes_pull_one_image_at_once(registry, layout, images, tmp_path):
