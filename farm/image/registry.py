@@ -85,13 +85,22 @@ class Registry:
             self._asked = self._login()
         url = f"{self._asked.prefix}://{self._image.registry}/v2/{self._image.name}/{path}"
         try:
-            found: requests.Response = type(self._asked).do_request.__wrapped__(
-                self._asked, url, "GET", headers=dict(headers), stream=True
-            )
+            found = self._request(url, headers)
+            if found.status_code == 401 and getattr(self._asked.auth, "token", None):
+                # Tokens live for some minutes, layers may take longer; oras shows the old one again.
+                found.close()
+                self._asked.auth.token = None
+                found = self._request(url, headers)
         except ValueError as error:  # oras' word for a challenge that it has no answer to
             if isinstance(error, requests.RequestException):
                 raise
             raise self._closed() from error
+        return found
+
+    def _request(self, url: str, headers: Mapping[str, str]) -> requests.Response:
+        found: requests.Response = type(self._asked).do_request.__wrapped__(
+            self._asked, url, "GET", headers=dict(headers), stream=True
+        )
         return found
 
     def _closed(self) -> ImageError:
