@@ -13,11 +13,13 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import ssl
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 
 from farm.errors import ImageError
@@ -83,13 +85,22 @@ class Registry:
             self._asked = self._login()
         url = f"{self._asked.prefix}://{self._image.registry}/v2/{self._image.name}/{path}"
         try:
-            found: requests.Response = type(self._asked).do_request.__wrapped__(
-                self._asked, url, "GET", headers=dict(headers), stream=True
-            )
+            found = self._request(url, headers)
+            if found.status_code == 401 and getattr(self._asked.auth, "token", None):
+                # Tokens live for some minutes, layers may take longer; oras shows the old one again.
+                found.close()
+                self._asked.auth.token = None
+                found = self._request(url, headers)
         except ValueError as error:  # oras' word for a challenge that it has no answer to
             if isinstance(error, requests.RequestException):
                 raise
             raise self._closed() from error
+        return found
+
+    def _request(self, url: str, headers: Mapping[str, str]) -> requests.Response:
+        found: requests.Response = type(self._asked).do_request.__wrapped__(
+            self._asked, url, "GET", headers=dict(headers), stream=True
+        )
         return found
 
     def _closed(self) -> ImageError:
@@ -126,8 +137,8 @@ class Registry:
         try:
             response = requests.get(f"https://{host}/v2/", timeout=fetch.PATIENCE_S, verify=_authority(host))
             insecure = False
-        except (requests.ConnectionError, requests.Timeout):
-            if not is_loopback(host):
+        except (requests.ConnectionError, requests.Timeout) as error:
+            if not is_loopback(host) or _is_untrusted(error):
                 raise
             response = requests.get(f"http://{host}/v2/", timeout=fetch.PATIENCE_S)
             insecure = True
@@ -140,6 +151,13 @@ class _Patient(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         kwargs["timeout"] = kwargs.get("timeout") or fetch.PATIENCE_S
         return super().send(request, *args, **kwargs)
+
+
+def _is_untrusted(error: requests.RequestException) -> bool:
+    """It has https, under a certificate that nobody here trusts: plain http would only hide that."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    inner = reason.args[0] if isinstance(reason, urllib3.exceptions.SSLError) and reason.args else None
+    return isinstance(inner, ssl.SSLCertVerificationError)
 
 
 def _authority(host: str) -> bool | str:

@@ -18,9 +18,11 @@ from pathlib import Path
 import pytest
 
 from farm.errors import ImageError
+from farm.image import fetch
 from farm.image.resolve import resolve
 from farm.model.distro import Source, SourceKind
 from tests.kernel.image.archives import entry, folder, hard_link, packed, symlink
+from tests.kernel.image.line import cut_line
 from tests.kernel.image.server import soon
 from tests.kernel.image.test_layers import Layout, tree
 
@@ -42,7 +44,7 @@ TOP = [hard_link("same", "program"), entry("d/sub/b", b"top")]
 
 def needed(program):
     if shutil.which(program) is None:
-        pytest.skip(f"needs {program} (apt-get install docker-registry skopeo umoci apache2-utils)")
+        pytest.skip(f"needs {program} (apt-get install docker-registry skopeo umoci apache2-utils openssl)")
     return program
 
 
@@ -274,7 +276,7 @@ def closed(registry, tmp_path):
     """A registry with TLS of its own authority that wants a password."""
     key, certificate = tmp_path / "key.pem", tmp_path / "ca.crt"
     subject = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
+    command = [needed("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
     subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
     htpasswd = tmp_path / "htpasswd"
     htpasswd.write_text(hashed("tester", "secret"))
@@ -291,8 +293,8 @@ def hashed(user, password):
 def test_a_private_registry_wants_a_login_and_its_authority(closed, layout, pulled, images, monkeypatch, tmp_path):
     found, certificate = closed
     found.push(layout, "test/image:1", "--dest-creds", "tester:secret")
-    with pytest.raises(ImageError, match="cannot fetch"):
-        pulled(found)  # its certificate is nobody's
+    with pytest.raises(ImageError, match=r"(?s)cannot fetch.*certificate verify failed"):
+        pulled(found)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     with pytest.raises(ImageError, match=r"(?s)cannot fetch.*login") as caught:
         pulled(found)
@@ -309,6 +311,27 @@ def log_in(home, host, credentials):
     (home / ".docker").mkdir(exist_ok=True)
     encoded = base64.b64encode(credentials.encode()).decode()
     (home / ".docker/config.json").write_text(json.dumps({"auths": {host: {"auth": encoded}}}))
+
+
+def test_a_layer_whose_line_is_cut_is_resumed(registry, pulled, images, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "_PAUSE_S", 0.01)
+    found = registry()
+    bulk = os.urandom(600_000)
+    found.push(Layout(tmp_path / "bulky").write([packed(BELOW), packed([entry("bulk", bulk)])], compress=True))
+    with cut_line(found.host, 250_000, 2) as line:
+        image = pulled(Registry(line.host, found.data))
+        assert line.cuts == 0
+    assert (root(image) / "bulk").read_bytes() == bulk
+    assert images.left() == [image.digest]
+
+
+def test_a_line_that_is_always_cut_is_one_error(registry, layout, pulled, images):
+    found = registry()
+    found.push(layout)
+    with cut_line(found.host, 100, 1 << 30) as line, pytest.raises(ImageError, match="cannot fetch") as caught:
+        pulled(Registry(line.host, found.data))
+    assert caught.value.remedy
+    assert images.left() == []
 
 
 def test_A10_two_processes_pull_one_image_at_once(registry, layout, images, tmp_path):
