@@ -129,8 +129,11 @@ class _Transfer:
                 raise requests.ConnectionError(f"{response.status_code} {response.reason}")
             if response.status_code not in (200, 206):
                 raise answered(self._wanted.name, response)
-            if response.status_code == 200 or not self._continues(response):
+            if response.status_code == 200:
                 self._restart(response.headers.get("ETag", ""))
+            elif not self._continues(response):
+                self._restart("")
+                raise requests.ConnectionError("the server sent another range than the one that was asked for")
             self._receive(response)
 
     def _continues(self, response: requests.Response) -> bool:

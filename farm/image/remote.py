@@ -21,7 +21,7 @@ from farm.image.store import Store
 from farm.image.unpacking import Stopped, Unpacked, unpack
 from farm.kernel.userns import IdMap
 from farm.model.distro import Image, Source, SourceKind
-from farm.model.reference import registry_image
+from farm.model.reference import is_downgrade, registry_image
 
 
 def resolve_remote(
@@ -67,7 +67,7 @@ class _Remote:
     def downloaded(self, known: Known | None) -> Image:
         """The image of a file of a web server; ``known`` is what the address led to before."""
         there = self._store.lookup(known.digest) if known is not None and known.tag else None
-        with _Download(self._address) as asked:
+        with _Download(self._address, verified=self._source.sha256 is not None) as asked:
             if there is not None and known is not None and asked.is_still(known.tag):
                 self._store.touch(there.digest)
                 return there
@@ -111,10 +111,14 @@ class _Remote:
 
 
 class _Download:
-    """Requests for one address of a web server, with proxies and passwords from the environment (``~/.netrc``)."""
+    """Requests for one address of a web server, with proxies and passwords from the environment (``~/.netrc``).
 
-    def __init__(self, address: str) -> None:
+    ``verified`` says that what comes is held against a digest that was known beforehand.
+    """
+
+    def __init__(self, address: str, *, verified: bool) -> None:
         self._address = address
+        self._verified = verified
         self._session = requests.Session()
         self.tag = ""
 
@@ -139,4 +143,12 @@ class _Download:
         return response
 
     def _sent(self, headers: Mapping[str, str]) -> requests.Response:
-        return self._session.get(self._address, headers=dict(headers), stream=True, timeout=fetch.PATIENCE_S)
+        response = self._session.get(self._address, headers=dict(headers), stream=True, timeout=fetch.PATIENCE_S)
+        if not self._verified and is_downgrade(self._address, response.url):
+            response.close()
+            raise ImageError(
+                f"cannot fetch {self._address}",
+                f"it leads to {response.url}, where anything may come from",
+                "give its sha256, or use the address of a server with https",
+            )
+        return response

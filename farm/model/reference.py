@@ -66,6 +66,12 @@ def is_loopback(host: str) -> bool:
     return re.fullmatch(r"(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]+)?|::1", host) is not None
 
 
+def is_downgrade(asked: str, reached: str) -> bool:
+    """Whether redirects led from ``asked`` to a place on the way from which others may have changed what comes."""
+    parts = urlsplit(reached)
+    return reached != asked and parts.scheme != "https" and not is_loopback(parts.hostname or "")
+
+
 def _url(written: str, sha256: str | None) -> Source | str:
     try:
         parts = urlsplit(written)

@@ -13,8 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Web:
-    """``files`` by path. Of each answer at most ``cut_bytes`` are sent, where that is not None; ``statuses`` come first, one an
-    answer. ``asked`` is (path, Range header or empty, status) of every request."""
+    """``files`` by path.
+
+    Of each answer at most ``cut_bytes`` are sent, where that is not None; ``statuses`` come first, one an answer. The first
+    ``other_ranges`` that are asked for are answered with the whole. ``asked`` is (path, Range header or empty, status) of
+    every request.
+    """
 
     files: dict[str, bytes] = field(default_factory=dict)
     cut_bytes: int | None = None
@@ -24,6 +28,7 @@ class Web:
     ranges: bool = True
     stalls: bool = False
     tags: bool = True
+    other_ranges: int = 0
     url: str = ""
     asked: list[tuple[str, str, int]] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
@@ -72,6 +77,9 @@ def serving(web: Web) -> Iterator[Web]:
                 start = int(wanted.removeprefix("bytes=").rstrip("-"))
                 if start >= len(body):
                     return 416, b"", headers
+                if web.other_ranges > 0:
+                    web.other_ranges -= 1
+                    start = 0
                 headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
                 return 206, body[start:], headers
             return 200, body, headers

@@ -107,6 +107,12 @@ def test_what_cannot_be_resumed_begins_anew(images, web, fetched, weak):
     assert [status for _, _, status in web.asked] == [200, 200, 200]
 
 
+def test_a_range_that_was_not_asked_for_is_not_taken(web, fetched):
+    web.cut_bytes, web.cuts, web.other_ranges = 100_000, 1, 1
+    assert text(fetched()) == "from afar"
+    assert [status for _, _, status in web.asked] == [200, 206, 200]
+
+
 def test_a_file_that_changed_in_the_middle_is_not_patched_together(web, fetched):
     web.cut_bytes, web.cuts = 100_000, 1
     other = packed([entry("hello", b"anew"), entry("x", os.urandom(300_000))])

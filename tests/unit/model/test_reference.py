@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.model.distro import Source, SourceKind
-from farm.model.reference import RegistryImage, is_loopback, registry_image, remote
+from farm.model.reference import RegistryImage, is_downgrade, is_loopback, registry_image, remote
 
 SHA256 = "ab" * 32
 
@@ -90,6 +90,22 @@ def test_whatever_is_written_is_a_source_or_a_sentence_or_a_path(text):
 @pytest.mark.parametrize("host", ["localhost", "localhost:5000", "127.0.0.1", "127.1.2.3:80", "[::1]:5000", "::1"])
 def test_loopback(host):
     assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("asked", "reached", "downgrade"),
+    [
+        ("https://host/x", "https://host/x", False),
+        ("https://host/x", "https://mirror/x", False),
+        ("https://host/x", "http://mirror/x", True),
+        ("https://host/x", "http://127.0.0.1:80/x", False),
+        ("http://127.0.0.1/x", "http://127.0.0.1/x", False),
+        ("http://127.0.0.1/x", "http://host/x", True),
+        ("https://host/x", "http://127.0.0.1.example/x", True),
+    ],
+)
+def test_redirects_from_https_to_http_are_known(asked, reached, downgrade):
+    assert is_downgrade(asked, reached) == downgrade
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1.example", "localhost.example", "10.0.0.1", "1127.0.0.1", "example:127"])
