@@ -19,6 +19,7 @@ def since(before: Usage, now: Usage) -> Usage:
         throttled_periods=_less(now.throttled_periods, before.throttled_periods),
         oom_kills=_less(now.oom_kills, before.oom_kills),
         pids_refused=_less(now.pids_refused, before.pids_refused),
+        limit_hits=_less(now.limit_hits, before.limit_hits),
     )
 
 
@@ -31,6 +32,7 @@ def merged(first: Usage, second: Usage) -> Usage:
         throttled_periods=_either(first.throttled_periods, second.throttled_periods),
         oom_kills=_either(first.oom_kills, second.oom_kills),
         pids_refused=_either(first.pids_refused, second.pids_refused),
+        limit_hits=_either(first.limit_hits, second.limit_hits),
     )
 
 

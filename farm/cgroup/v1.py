@@ -20,6 +20,8 @@ from farm.cgroup.pool import Pool
 from farm.kernel.proc import parse_keyed
 from farm.model.limits import Limits, Usage
 
+_NEAR_BYTES = 4 << 20  # what may still have been asked for when the limit was met
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -119,7 +121,11 @@ class V1Group:
             self._final = now  # somebody ran and is gone: a group holds one container, so nothing is added any more
         if self._refused_before_kill is not None:
             now = replace(now, pids_refused=self._refused_before_kill)
-        return counters.since(self._before, now)
+        used = counters.since(self._before, now)
+        if used.memory_peak_bytes is None:
+            return used
+        # memory.failcnt counts nothing where the sum with swap has the same limit, which is met first then.
+        return replace(used, limit_hits=int(used.memory_peak_bytes + _NEAR_BYTES >= self.limits.memory_bytes))
 
     def pids(self) -> tuple[int, ...]:
         """See ``Group.pids``."""

@@ -122,6 +122,7 @@ class V2Group:
             throttled_periods=cpu.get("nr_throttled"),
             oom_kills=memory.get("oom_kill"),
             pids_refused=pids.get("max"),
+            limit_hits=memory.get("oom"),
         )
 
     def _peak(self) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from dataclasses import dataclass
@@ -24,11 +25,13 @@ def judge(ended: Ended, *, timed_out: str = "", cancelled: bool = False, skip_ex
     """The one outcome of an attempt. ``timed_out`` is the sentence of the timeout that was acted on, or empty.
 
     In this order: what the farm itself did to the container (cancelled), what the farm could not do (error), what the
-    kernel did (oom: its own counter says so, and it explains a timeout as well as an exit), then timeout, then the command.
+    kernel did (oom: its own counters say so, and it explains a timeout as well as an exit), then timeout, then the command.
     """
     kills = ended.usage.oom_kills or 0
     if cancelled:
         return Verdict(Outcome.CANCELLED, "stopped before it ended")
+    if kills and ended.usage.limit_hits == 0:
+        return _starved()
     if kills:
         killed = "a process" if kills == 1 else f"{kills} processes"
         return Verdict(Outcome.OOM, f"the kernel killed {killed} of this job for exceeding its memory quota")
@@ -54,6 +57,13 @@ def describe(code: int) -> str:
         return f"killed by {signal.Signals(-code).name} ({signal.strsignal(-code)})"
     except ValueError:
         return f"killed by signal {-code}"
+
+
+def _starved() -> Verdict:
+    message = "a process of this job was killed for memory, and the job was within its quota"
+    hint = "the host, or a control group around the farm, ran out: fewer jobs at once (-j, --overcommit-memory)"
+    failure = Failure("memory", message, errno.ENOMEM, hint)
+    return Verdict(Outcome.ERROR, message, failure)
 
 
 def _lost() -> Verdict:

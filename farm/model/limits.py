@@ -26,8 +26,9 @@ class Limits:
 class Usage:
     """What a control group counted over one attempt.
 
-    ``oom_kills`` is the kernel's own count of processes it killed for memory in this group; ``pids_refused`` counts forks
-    that hit the pids limit; a counter the host cannot give is None.
+    ``oom_kills`` is the kernel's own count of processes it killed for memory in this group, and ``limit_hits`` how often the
+    group reached its own limit: without that, such a kill was not for its quota. ``pids_refused`` counts forks that hit the
+    pids limit; a counter the host cannot give is None.
     """
 
     cpu_s: float | None = None
@@ -36,3 +37,4 @@ class Usage:
     throttled_periods: int | None = None
     oom_kills: int | None = None
     pids_refused: int | None = None
+    limit_hits: int | None = None

@@ -53,6 +53,7 @@ def test_C05_memory_beyond_the_limit_is_killed_and_counted(manager, put):
     used = group.usage()
     assert os.WTERMSIG(status) == signal.SIGKILL
     assert used.oom_kills == 1
+    assert used.limit_hits
     if used.memory_peak_bytes is not None:
         assert 40 << 20 < used.memory_peak_bytes <= 48 << 20
     assert neighbour.usage().oom_kills == 0
@@ -65,6 +66,7 @@ def test_memory_within_the_limit_is_let_be(manager, put):
     assert inmate.wait() == 0
     used = group.usage()
     assert used.oom_kills == 0
+    assert used.limit_hits == 0
     if used.memory_peak_bytes is not None:
         assert 32 << 20 < used.memory_peak_bytes < 128 << 20
 
