@@ -117,11 +117,12 @@ class Init:
     def loop(self, *, hold: bool) -> None:
         """Serve until the main command has ended (and, where ``hold``, somebody said to go), or nobody is there."""
         self._hold = hold
-        poller = select.poll()
-        poller.register(self._control, select.POLLIN)
-        poller.register(self._wakeup_read, select.POLLIN)
+        # Not poll(2), which fails where more is watched than RLIMIT_NOFILE allows, and anybody here may lower ours.
+        poller = select.epoll()
+        poller.register(self._control.fileno(), select.EPOLLIN)
+        poller.register(self._wakeup_read, select.EPOLLIN)
         if self._socket_calls is not None:
-            poller.register(self._socket_calls.listener_fd, select.POLLIN)
+            poller.register(self._socket_calls.listener_fd, select.EPOLLIN)
         main_running = _MAIN in self._children.values()
         while main_running or self._hold:
             for fd, _ in poller.poll():

@@ -56,6 +56,7 @@ LINKS = (
 _TTY_GROUP = 5  # the same number on every distribution that has the group
 _NO_EXEC = MS_NOSUID | MS_NODEV | MS_NOEXEC
 _SHM_BYTES = 64 << 20
+_TERMINALS = 256  # of some 3,000 that the host has
 CGROUP = f"{ROOT}/sys/fs/cgroup"
 
 
@@ -307,7 +308,7 @@ def _dev(owner: int) -> tuple[Operation, ...]:
             "devpts",
             f"{dev}/pts",
             MS_NOSUID | MS_NOEXEC,
-            f"newinstance,ptmxmode=0666,mode=0620,gid={owner + _TTY_GROUP}",
+            f"newinstance,ptmxmode=0666,mode=0620,gid={owner + _TTY_GROUP},max={_TERMINALS}",
             "devpts",
         ),
         Mount("tmpfs", f"{dev}/shm", _NO_EXEC, f"mode=1777,size={_SHM_BYTES},{ids}", "shm"),

@@ -25,6 +25,8 @@ Program = tuple[Call, ...]
 
 _NETWORK_CAPABILITIES = capability.mask(("NET_ADMIN", "NET_RAW", "NET_BROADCAST"))
 _MOUNT_CAPABILITY = capability.mask(("SYS_ADMIN",))
+_USUAL = capability.mask(capability.DEFAULT)
+_PLAIN, _TRUSTED = 0, 1  # user namespaces: one for all, and one for those with more capabilities, see ``ground``
 
 
 def program(spec: ContainerSpec, host: Host, group: Group) -> Program:
@@ -145,7 +147,7 @@ def _namespaces(kept: int) -> list[_Bare]:
     A container that was given the network or administration capabilities gets such namespaces of its own here. What was
     mounted before stays locked together, so masks cannot be taken off; see mount_namespaces(7).
     """
-    made: list[_Bare] = [("enter_user_namespace", ())]
+    made: list[_Bare] = [("enter_user_namespace", (_TRUSTED if kept & ~_USUAL else _PLAIN,))]
     if kept & _MOUNT_CAPABILITY:
         made.append(("unshare", (process.CLONE_NEWNS | process.CLONE_NEWUTS | process.CLONE_NEWIPC,)))
     if kept & (_NETWORK_CAPABILITIES | _MOUNT_CAPABILITY):

@@ -49,15 +49,18 @@ class SetupError(Exception):
 class Setup:
     """What a program needs besides itself. Descriptors are borrowed, but for ``oom_fd`` and ``listener_fd``: made on the way.
 
-    ``userns_fd`` is -1 without a user namespace; ``disk_fd`` is the scratch space's block device or -1; ``filters`` are
-    compiled seccomp programs by id; ``stdio`` what the command will have as 0, 1 and 2. ``oom_fd`` is PID 1's
-    /proc/self/oom_score_adj, opened while it can be; ``listener_fd`` answers for the filter, -1 where nobody does.
+    ``userns_fds`` are the user namespaces that containers may enter, none without; ``disk_fd`` is the scratch space's block
+    device or -1; ``filters`` are compiled seccomp programs by id; ``stdio`` what the command will have as 0, 1 and 2.
+    ``oom_fd`` is PID 1's /proc/self/oom_score_adj, opened while it can be; ``listener_fd`` answers for the filter, -1 where
+    nobody does.
     """
 
-    __slots__ = ("_disk_fd", "_filters", "_stdio", "_userns_fd", "listener_fd", "oom_fd")
+    __slots__ = ("_disk_fd", "_filters", "_stdio", "_userns_fds", "listener_fd", "oom_fd")
 
-    def __init__(self, userns_fd: int, disk_fd: int, filters: dict[int, bytes], stdio: tuple[int, ...]) -> None:
-        self._userns_fd = userns_fd
+    def __init__(
+        self, userns_fds: tuple[int, ...], disk_fd: int, filters: dict[int, bytes], stdio: tuple[int, ...]
+    ) -> None:
+        self._userns_fds = userns_fds
         self._disk_fd = disk_fd
         self._filters = filters
         self._stdio = stdio
@@ -142,9 +145,9 @@ class Setup:
                 os.fchown(fd, owner, owner)
                 os.fchmod(fd, 0o666)
 
-    def enter_user_namespace(self) -> None:
-        """setns(2) into the namespace that all containers share."""
-        process.setns(self._userns_fd, process.CLONE_NEWUSER)
+    def enter_user_namespace(self, number: int) -> None:
+        """setns(2) into one of the namespaces that containers share."""
+        process.setns(self._userns_fds[number], process.CLONE_NEWUSER)
 
     def become_root(self) -> None:
         """Root of the user namespace, without supplementary groups."""
@@ -172,7 +175,7 @@ def rehearse() -> None:
     The interpreter specialises code that runs often, in place. In a container everything runs once: it would begin with
     that in each one, and never get far. What has been rehearsed before the memory is copied is done with.
     """
-    setup = Setup(-1, -1, {}, ())
+    setup = Setup((), -1, {}, ())
     for _ in range(_REHEARSALS):
         setup.perform(_REHEARSAL)
         m.umount2("/c", m.MNT_DETACH)

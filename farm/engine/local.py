@@ -27,6 +27,7 @@ LOG_CAP_BYTES = 64 << 20
 GRACE_S = 5.0
 """Between SIGTERM and SIGKILL of a job that ran past its timeout."""
 
+_FAREWELL_S = 5.0
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -62,12 +63,14 @@ class LocalEngine:
         self._running: dict[str, Container | None] = {}  # None: on its way to a container
         self._cancelled: set[str] = set()
         self._null_fd = -1
+        self._user_namespace = False
 
     async def start(self) -> EngineInfo:
         """Start the zygote. Raises ``FarmError`` where this host cannot run containers; ``close`` is still to be called."""
         self._null_fd = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
         self._client = Client(self._run_id, self._views, self._id_map)
         ready = await self._client.start()
+        self._user_namespace = ready.user_namespace
         self._filter(self._client, capability.mask(capability.DEFAULT))
         return EngineInfo(ready.cgroup, ready.user_namespace, seccomp=True, warnings=ready.warnings)
 
@@ -113,7 +116,7 @@ class LocalEngine:
         launched_s = time.monotonic()
         container = await self._launched(work, log)
         timed_out, ended = await self._watch(container, job.timeout_s)
-        await log.finish()
+        await self._finish(log, container)
         found = verdict.judge(
             ended,
             timed_out=timed_out,
@@ -137,6 +140,17 @@ class LocalEngine:
             log_truncated=log.lost_bytes > 0,
         )
 
+    async def _finish(self, log: LogCapture, container: Container) -> None:
+        """Read the log to its end, which does not come where a zygote that hangs still has the pipe in its queue."""
+        if not container.unborn:
+            await log.finish()
+            return
+        try:
+            await asyncio.wait_for(log.finish(), _FAREWELL_S)
+        except TimeoutError:
+            if self._client is not None:
+                self._client.give_up()
+
     async def _launched(self, work: Work, log: LogCapture) -> Container:
         """The attempt's container; the write end of ``log`` is then only its own. Raises ``StepError``."""
         job = work.job
@@ -147,6 +161,7 @@ class LocalEngine:
                     disk = (await in_thread(make_disk, self._scratch_dir, job.limits.disk_bytes),)
             with step("launch"):
                 client = await self._zygote()
+                self._check_opt_outs(job)
                 spec = self._spec(work, client)
                 container = client.launch(spec, (self._null_fd, log.write_fd, log.write_fd, *disk))
         finally:
@@ -185,6 +200,15 @@ class LocalEngine:
         if self._client is None:
             raise FarmError("the engine was closed")
         return self._client
+
+    def _check_opt_outs(self, job: Job) -> None:
+        """Raises ``FarmError`` where what ``job`` opts out of is all that would hold it."""
+        if job.cap_add and not self._user_namespace:
+            raise FarmError(
+                f"cap-add: {', '.join(job.cap_add)} would hold on the host itself",
+                "this host gives containers no user namespace",
+                "take cap-add away, or see what farm doctor says of user namespaces",
+            )
 
     def _spec(self, work: Work, client: Client) -> ContainerSpec:
         job = work.job

@@ -192,6 +192,30 @@ def create_as(owner: int) -> None:
         prctl(PR_SET_SECUREBITS, 0)
 
 
+class effective_user:
+    """A context manager: this process has the effective user ``uid`` and keeps its capabilities. Needs CAP_SETUID, CAP_SETPCAP.
+
+    Without the secure bit, leaving user 0 would take those away. What the kernel takes besides, being dumpable, is given back.
+    """
+
+    __slots__ = ("_uid",)
+
+    def __init__(self, uid: int) -> None:
+        self._uid = uid
+
+    def __enter__(self) -> None:
+        if self._uid:
+            prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
+            os.setresuid(-1, self._uid, -1)
+
+    def __exit__(self, *_: object) -> None:
+        if not self._uid:
+            return
+        os.setresuid(-1, 0, -1)
+        prctl(PR_SET_SECUREBITS, 0)
+        prctl(PR_SET_DUMPABLE, 1)
+
+
 def become(uid: int, gid: int, groups: tuple[int, ...] = ()) -> None:
     """Change every identity of this process for good, groups first while that is still allowed."""
     os.setgroups(groups)

@@ -34,20 +34,24 @@ class IdMap:
         return f"0 {self.base} {self.count}\n"
 
 
-def create_userns(id_map: IdMap) -> int:
+def create_userns(id_map: IdMap, creator: int = 0) -> int:
     """A descriptor of a new user namespace with ``id_map``; the caller owns it, and it lives as long as that.
 
-    Needs CAP_SETUID and CAP_SETGID over the outer range (EPERM), and ``user.max_user_namespaces`` not used up (ENOSPC).
+    ``creator`` is the user that counts as its maker. What the kernel limits by user (inotify instances, message queues,
+    pending signals) counts for the maker as well: with root's id, a container could use up what root itself has. Another one
+    takes the parent-death signal of this process. Needs CAP_SETUID and CAP_SETGID over the outer range (EPERM), and
+    ``user.max_user_namespaces`` not used up (ENOSPC).
     """
     ready_read, ready_write = os.pipe2(os.O_CLOEXEC)
-    pid, pidfd = process.clone3(process.CLONE_NEWUSER, exit_signal=17)
-    if pid == 0:
-        # The child only holds the namespace open until the parent has written its maps.
-        try:
-            os.close(ready_write)
-            os.read(ready_read, 1)
-        finally:
-            os._exit(0)
+    with process.effective_user(creator):
+        pid, pidfd = process.clone3(process.CLONE_NEWUSER, exit_signal=17)
+        if pid == 0:
+            # The child only holds the namespace open until the parent has written its maps; it never leaves this block.
+            try:
+                os.close(ready_write)
+                os.read(ready_read, 1)
+            finally:
+                os._exit(0)
     try:
         os.close(ready_read)
         for name in ("uid_map", "gid_map"):

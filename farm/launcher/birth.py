@@ -18,7 +18,7 @@ NAMESPACES = (
 def live(
     order: memoryview,
     descriptors: tuple[int, ...],
-    userns_fd: int,
+    userns_fds: tuple[int, ...],
     filters: dict[int, bytes],
     title_area: tuple[int, int],
 ) -> None:
@@ -35,7 +35,7 @@ def live(
         pid1 = Init(sockets.Socket(fileno=control))
         try:
             program, command, hold = marshal.loads(order)
-            setup = Setup(userns_fd, rest[3] if len(rest) > 3 else -1, filters, tuple(rest[:3]))
+            setup = Setup(userns_fds, rest[3] if len(rest) > 3 else -1, filters, tuple(rest[:3]))
             setup.perform(program)
             _settle(pid1, setup, rest[:3], title_area)
             argv, environment, directory, terminal, direct = command

@@ -117,6 +117,13 @@ class Client:
             theirs.close()
         return container
 
+    def give_up(self) -> None:
+        """The zygote does not do what it was asked for: kill it, and with it all containers; ``alive`` is False then."""
+        if self._process is not None:
+            self._process.kill()
+        if self._socket is not None:
+            self._hang_up()
+
     async def close(self) -> None:
         """Kill what still runs, end the zygote and remove the groups; may be called twice."""
         for container in self._containers.values():

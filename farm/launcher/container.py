@@ -66,6 +66,7 @@ class Container:
         "_loop",
         "_over",
         "_pidfd",
+        "_was_born",
         "ended",
         "group",
         "number",
@@ -77,6 +78,7 @@ class Container:
         self.number = number
         self._control = control
         self._pidfd = -1
+        self._was_born = False
         self._over = over
         self._killed = False
         self._exited: Message | None = None
@@ -86,6 +88,11 @@ class Container:
         self.ended: asyncio.Future[Ended] = self._loop.create_future()
         self._heard: Callable[[Message, tuple[int, ...]], None] | None = None
         control.setblocking(False)
+
+    @property
+    def unborn(self) -> bool:
+        """The zygote has not made it."""
+        return not self._was_born
 
     @property
     def exited(self) -> bool:
@@ -134,12 +141,14 @@ class Container:
     def born(self, pidfd: int) -> None:
         """PID 1 exists; takes over ``pidfd``."""
         self._pidfd = pidfd
+        self._was_born = True
         self._loop.add_reader(pidfd, self._die)
         if self._killed:
             self.kill()
 
     def born_unseen(self, failure: Failure) -> None:
         """PID 1 exists, but there is no pidfd of it: let it go, and take the end of its socket for its own."""
+        self._was_born = True
         if self._failure is None:
             self._failure = failure
         self._control.shutdown(sockets.SHUT_WR)

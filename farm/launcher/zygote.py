@@ -25,13 +25,13 @@ from farm.launcher import birth, ground, wire
 class Zygote:
     """The loop. Owns its socket and the user namespace."""
 
-    __slots__ = ("_buffer", "_client", "_filters", "_title_area", "_userns_fd")
+    __slots__ = ("_buffer", "_client", "_filters", "_title_area", "_userns_fds")
 
     def __init__(self, client: sockets.Socket, title_area: tuple[int, int]) -> None:
         self._client = client
         self._title_area = title_area
         self._buffer = mmap.mmap(-1, wire.MOST_BYTES, mmap.MAP_PRIVATE)  # only what messages fill takes memory
-        self._userns_fd = -1
+        self._userns_fds: tuple[int, ...] = ()
         self._filters: dict[int, bytes] = {}
 
     def serve(self) -> None:
@@ -54,7 +54,7 @@ class Zygote:
 
     def _configure(self, directories: tuple[str, ...], id_map: tuple[int, int] | None, binds: tuple[str, ...]) -> None:
         try:
-            self._userns_fd, reason = ground.prepare(directories, id_map, binds)
+            self._userns_fds, reason = ground.prepare(directories, id_map, binds)
             setup.rehearse()
         except OSError as error:
             self._say(wire.UNREADY, *wire.told(error))
@@ -74,7 +74,7 @@ class Zygote:
             self._say(wire.STILLBORN, number, *wire.told(error))
             return
         if pid == 0:
-            birth.live(order[9:], descriptors[order[8] :], self._userns_fd, self._filters, self._title_area)
+            birth.live(order[9:], descriptors[order[8] :], self._userns_fds, self._filters, self._title_area)
         try:
             self._say(wire.BORN, number, descriptor=pidfd)
         finally:
@@ -90,6 +90,7 @@ class Zygote:
 def main() -> None:
     """Entry point of the process; its socket is descriptor 0."""
     process.set_name("farm-zygote")
+    ground.lift_limits()
     title_area = process.title_area()
     process.set_title(title_area, "farm-zygote")
     client = sockets.Socket(fileno=os.dup(0))

@@ -178,3 +178,12 @@ def test_a_folder_that_was_deleted_is_four(farm):
     err = process.communicate(timeout=60 * farm.slowdown)[1]
     assert process.returncode == 4
     assert "--reports" in err
+
+
+def test_limits_of_whoever_started_the_farm_are_not_the_jobs(farm):
+    """``ulimit -Su 1``: all containers are one user, whose processes together would be too many."""
+    hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    matrix = farm.write("  unit: {run: 'sleep 0.1 & sleep 0.1 & wait; ulimit -u'}")
+    process = farm.start("run", matrix, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (1, hard)))
+    out = process.communicate(timeout=60 * farm.slowdown)[0]
+    assert process.returncode == 0, out
