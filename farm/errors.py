@@ -35,6 +35,13 @@ class ImageError(FarmError):
     """An image that could not be had: missing, damaged, refused. The jobs that need it end as ``error``."""
 
 
+class GivenUpError(ImageError):
+    """Nobody needs the image any more: the run that wanted it is ending. ``what`` it was about to do, or with what."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__("the import was given up", what)
+
+
 class KernelError(OSError):
     """A system call that failed, with what it was called with.
 

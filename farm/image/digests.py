@@ -18,7 +18,7 @@ import stat
 import time
 from collections.abc import Iterator
 
-from farm.errors import ImageError
+from farm.errors import GivenUpError
 from farm.image.unpacking import Stopped
 
 _CHUNK_BYTES = 1 << 20
@@ -36,7 +36,7 @@ class DigestCache:
         """sha256 of the file ``fd`` is; ``path`` is for messages. The offset is at the start afterwards."""
         about = os.fstat(fd)
         key = hashlib.sha256(identity(about).encode()).hexdigest()
-        return self._known(key) or self._keep(key, about.st_ctime_ns, _content(fd, path, stopped))
+        return self._known(key) or self._keep(key, about.st_ctime_ns, content(fd, path, stopped))
 
     def of_tree(self, path: str, stopped: Stopped) -> tuple[str, str]:
         """Digest of a directory's names, modes, owners, links and contents; and a fingerprint, the ``identity`` of all."""
@@ -100,12 +100,13 @@ def walk(top: str) -> Iterator[tuple[str, os.stat_result]]:
                 stack.append((os.path.join(relative, name), below))
 
 
-def _content(fd: int, path: str, stopped: Stopped) -> str:
+def content(fd: int, path: str, stopped: Stopped) -> str:
+    """sha256 of the file ``fd`` is, from its start, where its offset is afterwards. ``GivenUpError`` names ``path``."""
     total = hashlib.sha256()
     os.lseek(fd, 0, os.SEEK_SET)
     while data := os.read(fd, _CHUNK_BYTES):
         if stopped():
-            raise ImageError("the import was given up", path)
+            raise GivenUpError(path)
         total.update(data)
     os.lseek(fd, 0, os.SEEK_SET)
     return total.hexdigest()
@@ -120,7 +121,7 @@ def _tree_content(top: str, stopped: Stopped) -> str:
         elif stat.S_ISREG(about.st_mode):
             fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
-                line += [about.st_mtime_ns, _content(fd, path, stopped)]
+                line += [about.st_mtime_ns, content(fd, path, stopped)]
             finally:
                 os.close(fd)
         total.update(repr(line).encode())

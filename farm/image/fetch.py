@@ -8,7 +8,6 @@ disk is ``OSError``.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +17,8 @@ from typing import TypeAlias
 import requests
 import urllib3
 
-from farm.errors import ImageError
+from farm.errors import GivenUpError, ImageError
+from farm.image.digests import content
 from farm.image.downloads import TAG, delete, locked
 from farm.image.progress import Progress
 from farm.image.unpacking import Stopped
@@ -65,16 +65,15 @@ def fetched(get: Get, wanted: Wanted, folder: str, stopped: Stopped, progress: P
     with locked(path, stopped) as fd:
         try:
             _Transfer(get, wanted, fd, path + TAG, stopped, progress).run()
-            found = _digest(fd, wanted.name, stopped)
+            found = content(fd, wanted.name, stopped)
             if wanted.sha256 is not None and found != wanted.sha256:
                 raise ImageError(
                     f"{wanted.name} has the wrong digest",
                     f"wanted sha256 {wanted.sha256}, found {found}",
                     "correct sha256, or look at what the server serves",
                 )
-            os.lseek(fd, 0, os.SEEK_SET)
             yield fd, found
-        except CutShortError:
+        except (CutShortError, GivenUpError):
             raise
         except BaseException:
             delete(path)
@@ -146,7 +145,7 @@ class _Transfer:
         # Not through requests, which would take a compressed file for a compressed transfer.
         while piece := response.raw.read(_CHUNK_BYTES, decode_content=False):
             if self._stopped():
-                raise CutShortError("the import was given up", self._wanted.name)
+                raise GivenUpError(self._wanted.name)
             while piece:
                 written = os.write(self._fd, piece)
                 self._have += written
@@ -182,7 +181,7 @@ class _Transfer:
         until_s = time.monotonic() + seconds
         while time.monotonic() < until_s:
             if self._stopped():
-                raise CutShortError("the import was given up", self._wanted.name)
+                raise GivenUpError(self._wanted.name)
             time.sleep(0.05)
 
     def _cut(self, error: Exception) -> CutShortError:
@@ -236,13 +235,3 @@ def answered(name: str, response: requests.Response) -> ImageError:
     }
     detail = f"the server says {response.status_code} {response.reason}"
     return ImageError(f"cannot fetch {name}", detail, remedies.get(response.status_code, "look at the address"))
-
-
-def _digest(fd: int, name: str, stopped: Stopped) -> str:
-    total = hashlib.sha256()
-    os.lseek(fd, 0, os.SEEK_SET)
-    while data := os.read(fd, _CHUNK_BYTES):
-        if stopped():
-            raise CutShortError("the import was given up", name)
-        total.update(data)
-    return total.hexdigest()

@@ -8,7 +8,6 @@ archive first, so that nothing but the worker ever reads an archive, and found h
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import platform
@@ -20,6 +19,7 @@ from typing import TypeAlias
 
 from farm.errors import ImageError, KernelError
 from farm.image import manifest
+from farm.image.digests import content
 from farm.image.limits import UnpackLimits
 from farm.image.unpacking import Stopped, Unpacked, unpack
 from farm.kernel.files import openat2
@@ -55,8 +55,9 @@ def unpack_layers(
 class Layout:
     """An image on the disk, in the folder ``path``, which nobody trusts; ``name`` is for messages."""
 
-    def __init__(self, path: str, name: str) -> None:
+    def __init__(self, path: str, name: str, stopped: Stopped) -> None:
         self._name = name
+        self._stopped = stopped
         self._root = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def __enter__(self) -> Layout:
@@ -97,7 +98,7 @@ class Layout:
         fd = self._open(path)
         try:
             name = f"{self._name}, layer {path}"
-            if sha256 is not None and (found := _digest(fd)) != sha256:
+            if sha256 is not None and (found := content(fd, name, self._stopped)) != sha256:
                 raise ImageError(f"{name} has the wrong digest", f"wanted sha256 {sha256}, found {found}", _REMEDY)
             yield fd, name
         finally:
@@ -127,12 +128,3 @@ class Layout:
 
 def _blob(sha256: str) -> str:
     return f"/blobs/sha256/{sha256}"
-
-
-def _digest(fd: int) -> str:
-    """sha256 of a file, whose offset is at its start before and after."""
-    with open(os.dup(fd), "rb", buffering=0) as file:
-        file.seek(0)
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-        file.seek(0)
-    return found

@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from farm.errors import ImageError
+from farm.errors import GivenUpError
 from farm.image.unpacking import Stopped
 
 NAME = "tree"
@@ -144,7 +144,7 @@ def _content(dir_fd: int, name: str, stopped: Stopped) -> bytes:
         total = hashlib.sha256()
         while data := os.read(fd, _CHUNK_BYTES):
             if stopped():
-                raise ImageError("the import was given up", name)
+                raise GivenUpError(name)
             total.update(data)
         return total.hexdigest().encode()
     except OSError as error:

@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 
-from farm.errors import ImageError
+from farm.errors import GivenUpError
 from farm.image.unpacking import Stopped
 
 _LOOK_S = 0.05
@@ -22,7 +22,7 @@ def flock(fd: int, operation: int, stopped: Stopped = lambda: False) -> bool:
             if operation & fcntl.LOCK_NB:
                 return False
         if stopped():
-            raise ImageError("the import was given up", "another process makes or removes the image")
+            raise GivenUpError("another process makes or removes the image")
         time.sleep(_LOOK_S)
 
 

@@ -47,7 +47,7 @@ def flattened(
 
     ``done`` is what came of unpacking it, ``name`` what messages call it.
     """
-    with Layout(root, name) as layout:
+    with Layout(root, name, stopped) as layout:
         if not layout.is_one():
             return done
         parent, base = os.path.split(root)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
 from typing import TypeAlias
 
-from farm.errors import ImageError
+from farm.errors import GivenUpError, ImageError
 from farm.image.limits import MEMBERS_VARIABLE, SIZE_VARIABLE, TOO_LARGE, UNPACKING_FAILED, UnpackLimits
 from farm.kernel.userns import IdMap
 
@@ -111,7 +111,7 @@ def _heard(
             return process.communicate(timeout=_LOOK_S)
         except subprocess.TimeoutExpired:
             if stopped():
-                raise ImageError("the import was given up", source) from None
+                raise GivenUpError(source) from None
             if time.monotonic() > deadline_s:
                 raise ImageError(
                     f"cannot unpack {source}", f"it took longer than {limits.timeout_s:g} s", _REMEDY

@@ -199,11 +199,14 @@ def test_a_page_in_place_of_an_archive_is_refused(images, web, fetched):
     assert images.left() == downloads(images) == []
 
 
-def test_a_transfer_is_given_up_when_nobody_needs_it(images, fetched):
+def test_a_transfer_is_given_up_when_nobody_needs_it_and_goes_on_the_next_time(images, web, fetched):
     stop = threading.Event()
     with pytest.raises(ImageError, match="given up"):
-        fetched(stopped=stop.is_set, progress=lambda name, have, total: stop.set())
+        fetched(stopped=stop.is_set, progress=lambda name, have, total: stop.set() if have else None)
     assert images.left() == []
+    assert downloads(images)
+    assert text(fetched()) == "from afar"
+    assert web.asked[-1][2] == 206
 
 
 def test_C10_a_full_disk_leaves_nothing(images, web, fetched, tmp_path):
