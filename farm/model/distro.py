@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from farm.model.recipe import Recipe
+
 
 class SourceKind(StrEnum):
     """Where a root filesystem comes from."""
@@ -14,19 +16,22 @@ class SourceKind(StrEnum):
     DIRECTORY = "directory"
     URL = "url"
     REGISTRY = "registry"
+    BOOTSTRAP = "bootstrap"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """One place a distro's root filesystem can be had from.
 
-    ``path`` is absolute, an address for those of other machines (``farm.model.reference``), and empty for ``host``.
-    ``sha256`` is the hex digest that the file must have, or None.
+    ``path`` is absolute, an address for those of other machines (``farm.model.reference``), and empty for ``host``; of a
+    ``recipe``, which only ``bootstrap`` has, it is a phrase for people. ``sha256`` is the hex digest that the file must have,
+    or None.
     """
 
     kind: SourceKind
     path: str = ""
     sha256: str | None = None
+    recipe: Recipe | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from farm.model.build import Bind, Network
 from farm.model.limits import Limits, Usage
 from farm.model.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """How the image of a job's distro becomes the one that the job runs on: a command whose writes are kept.
+
+    ``template`` is its script before the image's facts are known; ``axes`` are those that are named in it. Equal values on one
+    distro are one prepared image. ``env`` is sorted by name; ``binds`` are read-only. ``where`` is ``file:line:column``.
+    """
+
+    template: str
+    shell: tuple[str, ...]
+    axes: tuple[tuple[str, str], ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    network: Network = Network.NONE
+    binds: tuple[Bind, ...] = ()
+    timeout_s: float = 1800.0
+    limits: Limits = field(default_factory=Limits)
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +51,7 @@ class Job:
     cap_add: tuple[str, ...] = ()
     summary: str = ""
     where: str = ""
+    prepare: Prepare | None = None
 
 
 @dataclass(frozen=True, slots=True)

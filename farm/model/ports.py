@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from farm.model.build import Build
 from farm.model.distro import Image
 from farm.model.job import Attempt, Job
 
@@ -49,4 +51,16 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Kill what still runs and leave nothing behind. May be called twice."""
+        ...
+
+
+class Builder(Protocol):
+    """Who runs the commands that make images; for threads."""
+
+    def build(self, build: Build, log_path: str, watch: Callable[[], None]) -> str:
+        """Run ``build`` to its end; empty where its command exited with 0, else the sentence that says why not.
+
+        Its output goes to the new file ``log_path``. ``watch`` is called on this thread several times a second; what it raises
+        ends the build and is raised. ``FarmError`` where there is no container to be had.
+        """
         ...
