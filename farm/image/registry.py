@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import ssl
 from collections.abc import Mapping
 from functools import partial
@@ -32,13 +31,14 @@ _DEEPEST = 3  # an index of an index, and its manifest
 
 
 class Registry:
-    """``image`` of its registry; ``written`` is what messages call it. Nothing is asked before the first call.
+    """``image`` of its registry for ``machine``; ``written`` is what messages call it. Nothing is asked before the first call.
 
     A context manager: its connections are closed at the end.
     """
 
-    def __init__(self, image: RegistryImage, written: str) -> None:
+    def __init__(self, image: RegistryImage, written: str, machine: str) -> None:
         self._image = image
+        self._machine = machine
         self._written = written
         self._asked: Any = None
 
@@ -50,14 +50,14 @@ class Registry:
             self._asked.session.close()
 
     def manifest(self) -> tuple[str, dict[str, object]]:
-        """Digest (64 hex digits) and content of the manifest for this machine."""
+        """Digest (64 hex digits) and content of the manifest for the machine."""
         wanted, sha256 = self._image.tag, self._image.digest
         for _ in range(_DEEPEST):
             data = self._document(f"sha256:{sha256}" if sha256 else wanted)
             given = manifest.document(data, sha256 or None, self._written)
             if not manifest.is_index(given):
                 return sha256 or manifest.digest(data), given
-            sha256 = manifest.for_machine(given, platform.machine(), self._written).sha256
+            sha256 = manifest.for_machine(given, self._machine, self._written).sha256
         raise ImageError(f"{self._written} is no image", "its index leads to further ones", "name one of its images")
 
     def blob(self, layer: Descriptor) -> tuple[fetch.Get, fetch.Wanted]:
