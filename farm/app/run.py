@@ -156,7 +156,7 @@ class _Run:
     ) -> None:
         # The host's folders have to be known when the engine starts; those of the store are all in one. With a lock all
         # images have to be: nothing runs unless all of them are the right ones.
-        first = [each for each in self._distros if self._lock or each.source.kind is SourceKind.HOST]
+        first = [each for each in self._distros if self._lock or any(s.kind is SourceKind.HOST for s in each.sources)]
         found = await interrupts.unless_stopped(asyncio.gather(*(supply.image(each) for each in first)))
         known = dict(zip((each.name for each in first), found or (), strict=False))
         if self._lock is not None:

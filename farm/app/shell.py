@@ -15,7 +15,7 @@ from farm.app.folder import new_run_id
 from farm.app.host import id_map, require_root, unpack_limits, views, writable_store
 from farm.engine.shell import run_shell
 from farm.errors import UsageError
-from farm.image.resolve import resolve
+from farm.image.choose import first_of
 from farm.image.store import Store
 from farm.model.distro import Distro, Image
 from farm.model.limits import Limits
@@ -48,7 +48,7 @@ def shell(options: ShellOptions) -> int:
         )
     distro = find_distro(options.distro, options.matrix, options.catalogue)
     store = writable_store(options.home)
-    image = resolve(distro.source, store, id_map(), limits=unpack_limits())
+    image = first_of(distro, store, id_map(), limits=unpack_limits()).image
     with store.hold(image.digest):
         code = asyncio.run(_on_terminal(options, distro, image, store))
     return code if code >= 0 else 128 - code

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
 from farm.errors import FarmError
+from farm.image.choose import Chosen, first_of
 from farm.image.limits import UnpackLimits
-from farm.image.resolve import resolve
 from farm.image.store import RemovedError, Store
 from farm.kernel.userns import IdMap
 from farm.model.distro import Distro, Image
@@ -26,7 +26,7 @@ class Supply:
     """A context manager: at its end imports that still go on are given up, and images may be removed again.
 
     Beside that it deletes what imports of killed runs left unfinished. ``note`` is told, on the loop's thread, how far what
-    is fetched has come.
+    is fetched has come, and where another source than a distro's first one served.
     """
 
     def __init__(self, store: Store, id_map: IdMap, limits: UnpackLimits, note: Callable[[str], None]) -> None:
@@ -56,18 +56,21 @@ class Supply:
             while True:
                 found = await self._in_thread(distro)
                 with contextlib.suppress(RemovedError):  # between the two: it is made anew
-                    self._held.enter_context(self._store.hold(found.digest))
-                    return found
+                    self._held.enter_context(self._store.hold(found.image.digest))
+                    if found.why:
+                        self._note(f"{distro.name}: from {found.source.path or found.source.kind}, because {found.why}")
+                    return found.image
         except FarmError as error:
-            return "; ".join(part for part in (f"image: {error.brief}", error.detail, error.remedy) if part)
+            parts = (f"image: {error.brief}", *error.detail.splitlines(), error.remedy)
+            return "; ".join(part for part in parts if part)
         except OSError as error:
             return f"image: {error}"
 
-    async def _in_thread(self, distro: Distro) -> Image:
+    async def _in_thread(self, distro: Distro) -> Chosen:
         loop = asyncio.get_running_loop()
-        given = (distro.source, self._store, self._id_map, self._stop.is_set, self._limits)
+        given = (distro, self._store, self._id_map, self._stop.is_set, self._limits)
         told = _Telling(lambda text: loop.call_soon_threadsafe(self._note, text))
-        return await loop.run_in_executor(self._pool, lambda: resolve(*given, progress=told))
+        return await loop.run_in_executor(self._pool, lambda: first_of(*given, progress=told))
 
 
 class _Telling:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -121,10 +121,9 @@ def _keys(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
     """The keys that the model at ``location`` knows."""
     for step in location:
         field = next((f for name, f in model.model_fields.items() if (f.alias or name) == step), None)
-        if field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            model = field.annotation
-        elif step == "strategy":
-            model = schema.Strategy
+        for each in (field.annotation, *get_args(field.annotation)) if field is not None else ():
+            if isinstance(each, type) and issubclass(each, BaseModel):  # by itself, or in an optional one's union
+                model = each
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
