@@ -37,16 +37,16 @@ _PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy")
 _REMEDY = "look at the log; is the repository reached from this machine?"
 
 
-def known(recipe: Recipe, store: Store) -> Image | None:
+def bootstrapped(recipe: Recipe, store: Store) -> Image | None:
     """The image that ``recipe`` led to before, if the store has it."""
     found = recall(store.references_dir, _address(recipe))
     return store.lookup(found.digest) if found is not None else None
 
 
 def bootstrap(
-    source: Source, name: str, store: Store, builder: Builder, stopped: Stopped, said: Said, *, fresh: bool = False
+    source: Source, store: Store, builder: Builder, stopped: Stopped, said: Said, *, fresh: bool = False
 ) -> Image:
-    """The image of the recipe of ``source``, from the store unless ``fresh``, or made now; ``name`` is for people.
+    """The image of the recipe of ``source``, from the store unless ``fresh``, or made now.
 
     Of several processes that want it one makes it, and the others take what that one made. Raises ``BuildError`` where the
     tool failed.
@@ -54,23 +54,21 @@ def bootstrap(
     recipe = source.recipe
     if recipe is None:
         raise ImageError(f"{source.path} has no recipe")
-    before = known(recipe, store)
+    before = bootstrapped(recipe, store)
     if before is not None and not fresh:
         return before
     with store.making(_key(recipe), stopped) as staging:
-        made = known(recipe, store)
+        made = bootstrapped(recipe, store)
         if made is not None and (before is None or made.digest != before.digest):
             return made  # by another process, while we waited
         if staging is None:
-            raise ImageError(f"an image has the name of the recipe {source.path}", "", "remove it: farm image rm")
-        image = _made(source, recipe, name, staging, store, builder, said)
+            raise ImageError(f"an image has the name of the {source.path}", "", "remove it: farm image rm")
+        image = _made(source, recipe, staging, store, builder, said)
         remember(store.references_dir, _address(recipe), Known(image.digest))
         return image
 
 
-def _made(
-    source: Source, recipe: Recipe, name: str, staging: Staging, store: Store, builder: Builder, said: Said
-) -> Image:
+def _made(source: Source, recipe: Recipe, staging: Staging, store: Store, builder: Builder, said: Said) -> Image:
     root, scratch = os.path.join(staging.path, "rootfs"), os.path.join(staging.path, _SCRATCH)
     for folder in (root, scratch):
         os.mkdir(folder, 0o755)
@@ -78,7 +76,7 @@ def _made(
     with store.hold(below.digest):
         given = script(recipe, below.facts.install)
         build = Build(
-            name=name,
+            name=source.path,
             overlays=below.overlays,
             argv=("/bin/sh", "-ec", given),
             scratch_dir=scratch,
@@ -91,7 +89,7 @@ def _made(
         carry_out(build, _key(recipe), staging, store, builder, said, remedy=_REMEDY)
     trees.remove(staging.fd, _SCRATCH)
     if not any(os.path.lexists(os.path.join(root, each)) for each in ("usr", "bin")):
-        raise ImageError(f"the build of {name} left no root filesystem", source.path, _REMEDY)
+        raise ImageError(f"the {source.path} left no root filesystem", "", _REMEDY)
     syncfs(staging.fd)
     image = Image("", source.path, (Overlay("/", (root,)),), read_facts(root), bytes_of(root))
     return store.commit(staging, image, Details(time.time()))

@@ -54,7 +54,7 @@ def carry_out(
     reason = builder.build(build, log_path, watch)
     if reason:
         kept = store.keep_log(log_path, key)
-        raise BuildError(f"the build of {build.name} failed", reason, remedy, kept)
+        raise BuildError(f"the {build.name} failed", reason, remedy, kept)
     syncfs(staging.fd)
 
 
@@ -128,7 +128,7 @@ class _Watch:
         there = os.statvfs(self._home)
         if there.f_bavail * there.f_frsize < _SPARE_BYTES or (there.f_files and there.f_favail < _SPARE_FILES):
             raise ImageError(
-                f"the disk is nearly full, so the build of {self._build.name} was ended",
+                f"the disk is nearly full, so the {self._build.name} was ended",
                 f"{there.f_bavail * there.f_frsize >> 20} MiB and {there.f_favail} files are left in {self._home}",
                 "free some space, or put FARM_HOME elsewhere",
             )

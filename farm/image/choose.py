@@ -11,6 +11,7 @@ import platform
 from dataclasses import dataclass
 
 from farm.errors import DiskError, GivenUpError, ImageError
+from farm.image.building import Said
 from farm.image.limits import UnpackLimits
 from farm.image.progress import Progress
 from farm.image.resolve import known, resolve
@@ -19,6 +20,7 @@ from farm.image.unpacking import Stopped
 from farm.kernel.userns import IdMap
 from farm.model.distro import Distro, Image, Source, SourceKind
 from farm.model.machine import runs
+from farm.model.ports import Builder
 
 _LIMITS = UnpackLimits()
 _FILES = (SourceKind.TARBALL, SourceKind.DIRECTORY)
@@ -41,6 +43,8 @@ def first_of(
     limits: UnpackLimits = _LIMITS,
     *,
     progress: Progress = lambda *_: None,
+    said: Said = lambda *_: None,
+    builder: Builder | None = None,
     fresh: bool = False,
 ) -> Chosen:
     """The image of ``distro``; the arguments are those of ``resolve``.
@@ -56,9 +60,10 @@ def first_of(
     if len(distro.sources) > 1 and not fresh and (there := _stored(distro, store, stopped)) is not None:
         return there
     failures: list[str] = []
+    given = (store, id_map, stopped, limits)
     for source in distro.sources:
         try:
-            image = resolve(source, store, id_map, stopped, limits, progress=progress, fresh=fresh)
+            image = resolve(source, *given, progress=progress, said=said, builder=builder, fresh=fresh)
         except (GivenUpError, DiskError):
             raise
         except ImageError as error:

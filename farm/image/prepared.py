@@ -34,7 +34,7 @@ _NO_NETWORK = "it had no network: if it needs one, write prepare: {run: ..., net
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """A command that prepares an image. ``name`` is for messages and the host name; ``argv`` the shell and the ``script``."""
+    """A command that prepares an image: ``argv`` is the shell and the ``script``, ``name`` the distro's."""
 
     name: str
     script: str
@@ -95,7 +95,7 @@ def _made(
     scratch = os.path.join(staging.path, _LAYERS)
     os.mkdir(scratch, 0o755)
     build = Build(
-        name=wanted.name,
+        name=f"prepare of {wanted.name}",
         overlays=base.overlays,
         argv=wanted.argv,
         scratch_dir=scratch,

@@ -9,6 +9,8 @@ import threading
 
 from farm.errors import DiskError, ImageError
 from farm.image import host, pack
+from farm.image.bootstrap import bootstrap, bootstrapped
+from farm.image.building import Said
 from farm.image.digests import DigestCache, identity
 from farm.image.limits import UnpackLimits
 from farm.image.making import flattened, found_or_made
@@ -18,6 +20,7 @@ from farm.image.store import Store
 from farm.image.unpacking import Stopped, Unpacked, unpack
 from farm.kernel.userns import IdMap
 from farm.model.distro import Image, Source, SourceKind
+from farm.model.ports import Builder
 
 _LIMITS = UnpackLimits()
 _OF_THIS_HOST = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
@@ -31,12 +34,15 @@ def resolve(
     limits: UnpackLimits = _LIMITS,
     *,
     progress: Progress = lambda *_: None,
+    said: Said = lambda *_: None,
+    builder: Builder | None = None,
     fresh: bool = False,
 ) -> Image:
     """The image of ``source``, from the store or imported into it. Raises ``ImageError`` naming what is wrong with it.
 
     ``stopped`` is asked again and again, on this thread: as soon as it says so, the import is given up with ``ImageError``.
-    ``progress`` is told of what is fetched. An address is asked again where ``fresh`` says so, or the store lacks its image.
+    ``progress`` is told of what is fetched, and ``said`` of what is built by ``builder``. An address is asked again, and a
+    recipe followed again, where ``fresh`` says so, or the store lacks its image.
     """
     try:
         if source.kind in (SourceKind.URL, SourceKind.REGISTRY):
@@ -47,9 +53,9 @@ def resolve(
         if source.kind is SourceKind.HOST:
             return host.resolve(store)
         if source.kind is SourceKind.BOOTSTRAP:
-            raise ImageError(
-                f"{source.path} cannot be made", "this farm cannot bootstrap yet", "give it another source"
-            )
+            if builder is None:
+                raise ImageError(f"the {source.path} needs containers", "", "farm image pull makes it")
+            return bootstrap(source, store, builder, stopped, said, fresh=fresh)
         if source.kind is SourceKind.DIRECTORY:
             return _directory(source, store, id_map, stopped, limits)
         return _tarball(source, store, id_map, stopped, limits)
@@ -67,6 +73,8 @@ def known(source: Source, store: Store, stopped: Stopped = lambda: False) -> Ima
     """
     if source.kind in (SourceKind.URL, SourceKind.REGISTRY):
         return image_of(source, store)
+    if source.recipe is not None:
+        return bootstrapped(source.recipe, store)
     cache = DigestCache(store.digests_dir)
     try:
         if source.kind is SourceKind.DIRECTORY:
