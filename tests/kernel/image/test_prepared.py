@@ -1,0 +1,242 @@
+"""Prepared images: made once of what decides them, as good as any image, and nothing is left of what failed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from farm.cgroup.detect import sweep_dead
+from farm.engine.build import LocalBuilder
+from farm.engine.local import LocalEngine
+from farm.errors import GivenUpError, ImageError
+from farm.image import host
+from farm.image.building import BuildError
+from farm.image.prepared import Preparation, prepared
+from farm.image.store import RemovedError
+from farm.model.build import Bind, Network
+from farm.model.job import Job
+from farm.model.outcome import Outcome
+from farm.model.ports import Work
+
+pytestmark = [pytest.mark.root, pytest.mark.rootfs]
+
+ROOT = Path(__file__).resolve().parents[3]
+MARK = "echo made > /root/made; cat /proc/sys/kernel/random/uuid > /root/once"
+
+
+class Counting:
+    """A builder that counts: ``Builder`` by a real one."""
+
+    def __init__(self, inner: LocalBuilder) -> None:
+        self.count = 0
+        self._inner = inner
+
+    def build(self, *given):
+        self.count += 1
+        return self._inner.build(*given)
+
+
+class Prepare:
+    """Prepares images of one base in the store of ``images``."""
+
+    def __init__(self, images, base) -> None:
+        self.images = images
+        self.base = base
+        self.builder = Counting(LocalBuilder(images.id_map))
+
+    def __call__(self, script=MARK, stopped=lambda: False, said=lambda *_: None, **given):
+        wanted = replace(Preparation("small", script, ("sh", "-ec", script)), **given)
+        return prepared(self.base, wanted, self.images.store, self.builder, stopped, said)
+
+    def run(self, image, script: str, tmp_path: Path) -> tuple[Outcome, str]:
+        """Run a job on ``image``, as a run does."""
+
+        async def go():
+            views = (
+                self.images.store.rootfs_dir,
+                *(p for o in image.overlays for p in o.lowers if p.startswith("/usr")),
+            )
+            engine = LocalEngine(f"test-{os.getpid()}", str(tmp_path), views, self.images.id_map)
+            await engine.start()
+            try:
+                job = Job("test/small", "test", "small", (), ("sh", "-e", "-c", script), script)
+                return await engine.run(Work(job, image, 1))
+            finally:
+                await engine.close()
+
+        attempt = asyncio.run(go())
+        return attempt.outcome, (tmp_path / attempt.log_path).read_text()
+
+
+@pytest.fixture
+def prepare(images, rootfs_dir):
+    return Prepare(images, images.take(rootfs_dir / "alpine-3.20-amd64.tar.gz"))
+
+
+def test_a_prepared_image_is_made_once(prepare, tmp_path):
+    image, made = prepare()
+    assert made
+    assert prepare.run(image, "cat /root/made; cat /etc/alpine-release", tmp_path) == (
+        Outcome.PASSED,
+        "made\n" + (Path(prepare.base.overlays[0].lowers[0]) / "etc/alpine-release").read_text(),
+    )
+    again, made = prepare(name="another-name", timeout_s=5.0)
+    assert (again, made, prepare.builder.count) == (image, False, 1)
+    assert image.facts == prepare.base.facts
+
+
+@pytest.mark.parametrize("changed", ["script", "env", "network", "bind", "target", "base"])
+def test_what_decides_it_makes_another_one(prepare, images, tmp_path, rootfs_dir, changed):
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given/file").write_text("one")
+    given = {"env": (("A", "1"),), "binds": (Bind(str(tmp_path / "given"), "/in"),)}
+    first, _ = prepare(**given)
+    if changed == "bind":
+        (tmp_path / "given/file").write_text("two")
+    elif changed == "base":
+        prepare.base = images.take(rootfs_dir / "busybox-musl-amd64.tar.gz")
+    given |= {
+        "script": {"script": f"{MARK}; :"},
+        "env": {"env": (("A", "2"),)},
+        "network": {"network": Network.HOST},
+        "target": {"binds": (Bind(str(tmp_path / "given"), "/elsewhere"),)},
+    }.get(changed, {})
+    second, made = prepare(**given)
+    assert (made, second.digest != first.digest) == (True, True)
+
+
+def test_what_it_removes_and_replaces_stays_so(prepare, tmp_path):
+    image, _ = prepare("rm /etc/motd; rm -r /etc/apk; mkdir /etc/apk; echo x > /etc/apk/new; mv /etc/issue /etc/moved")
+    script = "[ ! -e /etc/motd ]; [ ! -e /etc/issue ]; cat /etc/moved >&2; ls /etc/apk"
+    outcome, said = prepare.run(image, script, tmp_path)
+    assert (outcome, said.splitlines()[-1]) == (Outcome.PASSED, "new"), said
+
+
+def test_what_the_container_needed_is_not_in_the_layer(prepare):
+    image, _ = prepare("echo nameserver 192.0.2.1 >> /etc/resolv.conf; ls /dev")
+    layer = Path(image.overlays[0].lowers[0])
+    assert sorted(os.listdir(layer)) == ["etc"]
+    assert os.listdir(layer / "etc") == []
+    assert sorted(os.listdir(layer.parent)) == ["upper"]
+
+
+def test_an_image_may_lose_what_the_farm_writes_to(prepare, tmp_path):
+    image, _ = prepare("rm -rf /etc /tmp; ln -s /nowhere /etc")
+    assert prepare.run(image, "cat /etc/hostname", tmp_path)[0] is Outcome.PASSED
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ubuntu-12.04-amd64.tar.xz", "ubuntu-14.04-i386.tar.gz", "ubuntu-24.04-amd64.tar.zst", "centos-7-amd64.tar.xz",
+     "opensuse-tumbleweed-amd64.tar.zst", "alpine-3.10-amd64.tar.gz", "busybox-musl-amd64.tar.gz"],
+)  # fmt: skip
+def test_every_real_image_can_be_prepared(images, rootfs_dir, tmp_path, name):
+    prepare = Prepare(images, images.take(rootfs_dir / name))
+    image, _ = prepare("mkdir -p /opt/x; echo made > /opt/x/made; chmod 700 /opt/x")
+    assert prepare.run(image, "cat /opt/x/made", tmp_path) == (Outcome.PASSED, "made\n")
+
+
+def test_the_host_can_be_prepared(images, tmp_path):
+    prepare = Prepare(images, host.resolve(images.store))
+    image, _ = prepare("echo made > /root/made; echo 'echo tool' > /usr/bin/farm-made; chmod +x /usr/bin/farm-made")
+    assert prepare.run(image, "cat /root/made; sh /usr/bin/farm-made", tmp_path) == (Outcome.PASSED, "made\ntool\n")
+    assert not os.path.exists("/usr/bin/farm-made")
+
+
+def test_one_that_failed_leaves_its_log_and_nothing_else(prepare, images):
+    with pytest.raises(BuildError) as caught:
+        prepare("echo said; echo more >&2; exit 100")
+    assert caught.value.brief == "the prepare of small failed"
+    assert caught.value.detail == "exit status 100"
+    assert "network: host" in caught.value.remedy
+    assert Path(caught.value.log_path).read_text() == "said\nmore\n"
+    assert images.left() == [prepare.base.digest]
+    with pytest.raises(BuildError, match="exit status 100"):
+        prepare("echo said; echo more >&2; exit 100")
+    assert prepare.builder.count == 2
+
+
+def test_one_that_is_given_up_leaves_nothing(prepare, images):
+    told = []
+    with pytest.raises(GivenUpError):
+        prepare("echo begun; sleep 1000", stopped=lambda: bool(told), said=lambda *each: told.append(each))
+    assert told == [("prepare of small", "begun")]
+    assert images.left() == [prepare.base.digest]
+
+
+def test_C10_it_ends_before_the_disk_is_full(prepare, images, monkeypatch):
+    there = os.statvfs(images.store.home)
+    monkeypatch.setattr("farm.image.building._SPARE_BYTES", there.f_bavail * there.f_frsize - (20 << 20))
+    with pytest.raises(ImageError, match="the disk is nearly full, so the prepare of small was ended"):
+        prepare("head -c 100m /dev/zero > /root/large; sync; sleep 1000")
+    assert images.left() == [prepare.base.digest]
+
+
+def test_a_base_that_is_gone_is_told(prepare, images):
+    images.store.remove(prepare.base.digest)
+    with pytest.raises(RemovedError):
+        prepare()
+
+
+def test_a_prepared_image_outlives_its_base(prepare, images, rootfs_dir, tmp_path):
+    image, _ = prepare()
+    images.store.remove(prepare.base.digest)
+    prepare.base = images.take(rootfs_dir / "alpine-3.20-amd64.tar.gz")
+    assert prepare() == (image, False)
+    assert prepare.run(image, "cat /root/made", tmp_path)[0] is Outcome.PASSED
+
+
+def test_it_can_be_verified(prepare, images):
+    image, _ = prepare()
+    (stored,) = (each for each in images.store.stored() if each.digest == image.digest)
+    with images.store.hold(image.digest):
+        assert list(images.store.differences(stored)) == []
+        (Path(image.overlays[0].lowers[0]) / "root/made").write_text("changed")
+        assert len(list(images.store.differences(stored))) == 1
+
+
+def test_two_processes_prepare_one_image_once(prepare, images, tmp_path):
+    code = f"""
+import sys
+from farm.engine.build import LocalBuilder
+from farm.image.prepared import Preparation, prepared
+from farm.image.store import Store
+from farm.kernel.userns import IdMap
+store = Store({images.store.home!r})
+base = store.lookup({prepare.base.digest!r})
+script = "sleep 1; cat /proc/sys/kernel/random/uuid > /root/once"
+wanted = Preparation("small", script, ("sh", "-ec", script))
+print(prepared(base, wanted, store, LocalBuilder(IdMap(0x70000000)), lambda: False, lambda *_: None))
+"""
+    given = {"env": {**os.environ, "PYTHONPATH": str(ROOT)}, "stdout": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen([sys.executable, "-c", code], **given) for _ in range(2)]
+    said = [each.communicate(timeout=60)[0].strip() for each in both]
+    assert sorted(each.rpartition(", ")[2] for each in said) == ["False)", "True)"]
+    assert len({each.rpartition(", ")[0] for each in said}) == 1
+
+
+def test_C01_one_that_is_killed_in_the_middle_leaves_nothing(prepare, images):
+    code = f"""
+from farm.engine.build import LocalBuilder
+from farm.image.prepared import Preparation, prepared
+from farm.image.store import Store
+from farm.kernel.userns import IdMap
+store = Store({images.store.home!r})
+script = "echo begun; sleep 1000"
+wanted = Preparation("small", script, ("sh", "-ec", script))
+said = lambda *each: print(*each, flush=True)
+prepared(store.lookup({prepare.base.digest!r}), wanted, store, LocalBuilder(IdMap(0x70000000)), lambda: False, said)
+"""
+    given = {"env": {**os.environ, "PYTHONPATH": str(ROOT)}, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code], **given) as process:
+        assert process.stdout.readline() == "prepare of small begun\n"
+        process.kill()
+    assert images.store.sweep() == 1
+    assert images.left() == [prepare.base.digest]
+    sweep_dead()
