@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from farm.errors import UsageError
-from farm.matrix.catalogue import read_catalogue, unmatched
+from farm.matrix.catalogue import folders_of, read_catalogue, unmatched
 from farm.matrix.load import load
 from farm.matrix.problems import MatrixError, Problem
 from farm.model.distro import Distro, Source, SourceKind
@@ -19,7 +19,8 @@ def find_distro(wanted: str, matrix: str | None, catalogue: Sequence[str]) -> Di
     """The distro ``wanted``: an address or a path if there is a slash in it, else a name.
 
     Names are looked for in ``matrix`` (a file; None is ``MATRIX`` here, if there is one), then in ``distros/`` beside it,
-    then in the folders ``catalogue``. Raises ``UsageError`` with the nearest name, or with what is wrong with the files.
+    then in the folders ``catalogue``, then in what comes with the farm. Raises ``UsageError`` with the nearest name, or with
+    what is wrong with the files.
     """
     if "/" in wanted:
         return Distro(os.path.basename(wanted.rstrip("/")) or "root", (_source(wanted),))
@@ -30,15 +31,13 @@ def find_distro(wanted: str, matrix: str | None, catalogue: Sequence[str]) -> Di
     if wanted in defined:
         return defined[wanted]
     problems: list[Problem] = []
-    beside = os.path.join(os.path.dirname(path), "distros")
-    known = read_catalogue(([beside] if os.path.isdir(beside) else []) + list(catalogue), problems)
-    names = sorted({*defined, *known.names()})
-    found = known.resolve(wanted, problems) if wanted in names else None
+    known = read_catalogue(folders_of(path, catalogue), problems)
+    found = known.resolve(wanted, problems) if known.matching(wanted) == [wanted] else None
     if found is not None:
         return found
     if problems:
         raise MatrixError(tuple(problems))
-    message, nearest = unmatched(wanted, names)
+    message, nearest = unmatched(wanted, sorted({*defined, *known.names()}))
     raise UsageError(message, nearest, "a name is wanted, an address, or a path with a slash in it: ./root.tar.xz")
 
 

@@ -1,8 +1,8 @@
 """Distros by name: the built-in ``host``, those of catalogue folders, and those a matrix file defines itself.
 
 A catalogue folder holds one YAML file a distribution family; the first folder that defines a name wins, the folder
-beside the matrix file before the others, and any of them before the built-in. Paths are relative to the file they are
-written in::
+beside the matrix file before the others, and any of them before the built-in and the catalogue that comes with the farm,
+which is ``shipped``'s. Paths are relative to the file they are written in::
 
     distros/
       host.yaml         distros: [{name: host, rootfs: host, tags: [host]}]
@@ -20,33 +20,58 @@ from fnmatch import fnmatchcase
 from farm.matrix.check import nearest
 from farm.matrix.definition import Definition, define, read_definitions
 from farm.matrix.problems import Problem
+from farm.matrix.shipped import SHIPPED, Shipped
 from farm.matrix.source import SourceText
 from farm.matrix.tree import MappingNode, Node, Scalar, SequenceNode
 from farm.model.distro import Distro, Source, SourceKind
 from farm.model.reference import HOST
 
 _GLOB = frozenset("*?[")
+_FEW = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Every distro that a matrix file can name without defining it."""
+    """Every distro that a matrix file can name without defining it; ``entries`` go before the ``shipped`` ones."""
 
     entries: dict[str, Definition]
+    shipped: Shipped
 
     def names(self) -> list[str]:
-        return sorted({HOST, *self.entries})
+        """Every name, sorted."""
+        return self.matching("*")
+
+    def matching(self, pattern: str) -> list[str]:
+        """The names that ``pattern``, a name or a glob, stands for; sorted."""
+        known = {HOST, *self.entries}
+        # host and what others define need none of the shipped files to be read
+        return match_names(
+            pattern, [pattern] if pattern in known else sorted(known | self.shipped.find(pattern).keys())
+        )
 
     def resolve(self, name: str, problems: list[Problem]) -> Distro | None:
-        """The distro called ``name``, or None and a problem where its files are missing."""
+        """The distro called ``name``, which is one of ``names``, or None and a problem where its files are missing."""
         entry = self.entries.get(name)
-        return entry.distro(problems) if entry else Distro(HOST, (Source(SourceKind.HOST),), (HOST,), "built in")
+        if entry is None and name == HOST:
+            return Distro(HOST, (Source(SourceKind.HOST),), (HOST,), "built in")
+        return (entry or self.shipped.find(name)[name]).distro(problems)
 
 
-def read_catalogue(folders: Iterable[str], problems: list[Problem]) -> Catalogue:
-    """What the ``*.yaml`` files of ``folders`` define; a folder that is not there is a problem."""
+def folders_of(matrix: str, further: Iterable[str]) -> list[str]:
+    """The folders that a matrix file at ``matrix`` takes distros from: ``distros`` beside it, if there, and ``further``."""
+    beside = os.path.join(os.path.dirname(matrix), "distros")
+    return ([beside] if os.path.isdir(beside) else []) + list(further)
+
+
+def read_catalogue(folders: Iterable[str], problems: list[Problem], shipped: str = SHIPPED) -> Catalogue:
+    """What the ``*.yaml`` files of ``folders`` define; a folder that is not there is a problem.
+
+    ``shipped`` is the folder of the catalogue that comes with the farm, empty for none.
+    """
     entries: dict[str, Definition] = {}
     for folder in folders:
+        if shipped and os.path.realpath(folder) == os.path.realpath(shipped):
+            continue  # the farm's own, in a checkout
         try:
             files = sorted(name for name in os.listdir(folder) if name.endswith(".yaml") and not name.startswith("."))
         except OSError as error:
@@ -61,7 +86,7 @@ def read_catalogue(folders: Iterable[str], problems: list[Problem]) -> Catalogue
                     message = f"the distro {each.name!r} is defined a second time; {place}"
                     problems.append(each.source.problem(each.node.place, message))
         entries = inner | entries
-    return Catalogue(entries)
+    return Catalogue(entries, Shipped(shipped, problems))
 
 
 def select_distros(
@@ -75,7 +100,7 @@ def select_distros(
                 place = node.values["name"].place
                 problems.append(source.problem(place, f"the distro {entry.name!r} is defined a second time"))
             inline[entry.name] = entry
-    known = Catalogue(catalogue.entries | inline)
+    known = Catalogue(catalogue.entries | inline, catalogue.shipped)
     chosen: dict[str, Distro | None] = {}
     for node in items.items:
         for name in _names(source, node, known, problems):
@@ -93,9 +118,15 @@ def match_names(pattern: str, names: Iterable[str]) -> list[str]:
 
 def unmatched(pattern: str, names: Iterable[str], called: str = "distro") -> tuple[str, str]:
     """Message and remedy for a pattern that stands for nothing."""
+    known = list(names)
     if _GLOB.isdisjoint(pattern):
-        return f"no {called} is called {pattern!r}", nearest(pattern, names)
-    return f"no {called} matches {pattern!r}", f"known here: {', '.join(list(names)[:40])}"
+        remedy = nearest(pattern, known)
+        message = f"no {called} is called {pattern!r}"
+    else:
+        remedy = f"known here: {', '.join(known)}"
+        message = f"no {called} matches {pattern!r}"
+    many = len(known) > _FEW and remedy.startswith("known here")
+    return message, "farm image ls --available shows what there is" if many else remedy
 
 
 def _names(source: SourceText, node: Node, known: Catalogue, problems: list[Problem]) -> list[str]:
@@ -112,7 +143,7 @@ def _names(source: SourceText, node: Node, known: Catalogue, problems: list[Prob
             source.problem(node.place, f"a distro is a name, a glob or a mapping, not {node.text!r}", remedy)
         )
         return []
-    found = match_names(node.text, known.names())
+    found = known.matching(node.text)
     if not found:
         problems.append(source.problem(node.place, *unmatched(node.text, known.names())))
     return found

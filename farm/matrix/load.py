@@ -7,26 +7,29 @@ from collections.abc import Sequence
 
 from farm.matrix import schema
 from farm.matrix.assemble import Context, assemble, env_templates
-from farm.matrix.catalogue import read_catalogue, select_distros
+from farm.matrix.catalogue import Catalogue, folders_of, read_catalogue, select_distros
 from farm.matrix.check import check
 from farm.matrix.document import Matrix, Template, Test
 from farm.matrix.expand import expand
 from farm.matrix.problems import MatrixError, Problem
+from farm.matrix.shipped import SHIPPED
 from farm.matrix.source import SourceText, read_source
 from farm.matrix.tree import MappingNode, Node, SequenceNode, compose
 from farm.model.distro import Distro, Source, SourceKind
 
 
-def load(path: str, catalogue: Sequence[str] = ()) -> Matrix:
+def load(path: str, catalogue: Sequence[str] = (), shipped: str = SHIPPED) -> Matrix:
     """The matrix file at ``path``.
 
     ``catalogue`` are further folders of distro definitions (those of ``FARM_DISTROS``), looked in after ``distros/``
-    beside the file. Raises ``MatrixError`` with every problem, those that only expansion shows included.
+    beside the file; ``shipped``, the folder of the catalogue that comes with the farm, is the last. Raises ``MatrixError``
+    with every problem, those that only expansion shows included.
     """
     source = read_source(path)
     root, found = compose(source)
     problems = list(found)
-    matrix = _matrix(path, source, root, catalogue, problems)
+    known = read_catalogue(folders_of(path, catalogue), problems, shipped)
+    matrix = _matrix(path, source, root, known, problems)
     if not problems and matrix is not None:
         return matrix
     if matrix is not None:
@@ -38,15 +41,13 @@ def load(path: str, catalogue: Sequence[str] = ()) -> Matrix:
     raise MatrixError(tuple(problems))
 
 
-def _matrix(
-    path: str, source: SourceText, root: Node, catalogue: Sequence[str], problems: list[Problem]
-) -> Matrix | None:
+def _matrix(path: str, source: SourceText, root: Node, catalogue: Catalogue, problems: list[Problem]) -> Matrix | None:
     """What of the file is sound; None where it is not a mapping at all."""
     file = check(source, root, schema.MatrixFile, "a matrix file", problems)
     if not isinstance(root, MappingNode):
         return None
     before = len(problems)
-    distros = _distros(path, source, root, catalogue, problems)
+    distros = _distros(source, root, catalogue, problems)
     lenient = len(problems) > before or not distros
     defaults, env, whole = _shared(source, root, problems)
     if lenient and not distros:
@@ -60,16 +61,14 @@ def _matrix(
 
 
 def _distros(
-    path: str, source: SourceText, root: MappingNode, catalogue: Sequence[str], problems: list[Problem]
+    source: SourceText, root: MappingNode, catalogue: Catalogue, problems: list[Problem]
 ) -> tuple[Distro, ...]:
     items = root.values.get("distros")
     if not isinstance(items, SequenceNode):
         return ()
     if not items.items:
         problems.append(source.problem(items.place, "an empty list leaves no distro to run on"))
-    beside = os.path.join(os.path.dirname(path), "distros")
-    folders = ([beside] if os.path.isdir(beside) else []) + list(catalogue)
-    return select_distros(source, items, read_catalogue(folders, problems), problems)
+    return select_distros(source, items, catalogue, problems)
 
 
 def _shared(

@@ -19,7 +19,7 @@ def read(tmp_path):
     def reader(text: str, *catalogue: str) -> Matrix:
         path = tmp_path / "matrix.yaml"
         path.write_text(text, encoding="utf-8")
-        return load(str(path), catalogue)
+        return load(str(path), catalogue, shipped="")
 
     return reader
 
