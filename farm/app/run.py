@@ -32,7 +32,7 @@ from farm.matrix.expand import expand
 from farm.matrix.load import load
 from farm.matrix.select import select
 from farm.model.distro import Distro, Image, SourceKind
-from farm.model.job import Attempt, Job
+from farm.model.job import Attempt, ImageKey, Job
 from farm.model.outcome import Outcome
 from farm.model.ports import EngineInfo
 from farm.model.run import RunInfo, RunRecord
@@ -183,9 +183,9 @@ class _Run:
         async def provide(distro: Distro) -> None:
             image = known.get(distro.name) or await supply.image(distro)
             if isinstance(image, Image):
-                driver.image_ready(distro.name, image)
+                driver.image_ready(ImageKey(distro.name), image)
             else:
-                driver.image_failed(distro.name, image)
+                driver.image_failed(ImageKey(distro.name), image)
 
         with interrupts.told_to(driver):
             providing = [asyncio.ensure_future(provide(each)) for each in self._distros if not interrupts.stopped]
