@@ -16,10 +16,13 @@ import psutil
 
 from farm import __version__
 from farm.app import lock
+from farm.app.builder import make_builder
 from farm.app.digests import check_digests
 from farm.app.folder import JOURNAL, claim_run_dir, point_latest
 from farm.app.host import id_map, raise_descriptors, require_root, unpack_limits, views, writable_store
+from farm.app.images import Images
 from farm.app.interrupts import Interrupts
+from farm.app.preparing import Preparing, Unprepared
 from farm.app.supply import Supply
 from farm.engine.local import LocalEngine
 from farm.errors import FarmError
@@ -31,11 +34,11 @@ from farm.matrix.document import Matrix
 from farm.matrix.expand import expand
 from farm.matrix.load import load
 from farm.matrix.select import select
-from farm.model.distro import Distro, Image, SourceKind
-from farm.model.job import Attempt, Job
+from farm.model.distro import Image, SourceKind
+from farm.model.job import Attempt, ImageKey, Job
 from farm.model.outcome import Outcome
 from farm.model.ports import EngineInfo
-from farm.model.run import RunInfo, RunRecord
+from farm.model.run import PREPARE_NOTE, RunInfo, RunRecord
 from farm.report.summary import Status, status
 from farm.report.write import write_all
 from farm.schedule import policy
@@ -124,6 +127,7 @@ class _Run:
         self._started_s = time.monotonic()
         used = {job.distro for job in jobs}
         self._distros = tuple(distro for distro in matrix.distros if distro.name in used)
+        self._keys = dict.fromkeys(job.image_key for job in jobs)
         self._lock = lock.read(options.matrix, self._distros) if options.locked else None
         self._outcomes: Mapping[str, Outcome] = {}
 
@@ -137,8 +141,12 @@ class _Run:
         run_id, run_dir = claim_run_dir(self._options.reports, time.time())
         journal = os.path.join(run_dir, JOURNAL)
         try:
-            with Supply(store, self._id_map, self._limits, self._ui.note) as supply:
-                await self._with_images(run_id, run_dir, store, supply, interrupts)
+            builder = make_builder(self._id_map)
+            with (
+                Supply(store, self._id_map, self._limits, self._ui.note) as supply,
+                Preparing(store, builder, run_dir, self._ui.note, lambda: interrupts.stopped) as preparing,
+            ):
+                await self._with_images(run_id, run_dir, store, supply, preparing, interrupts)
         except BaseException:
             self._salvage(run_dir)
             raise
@@ -152,7 +160,13 @@ class _Run:
         return RunOutcome(Status(record.status).exit_code, run_dir)
 
     async def _with_images(
-        self, run_id: str, run_dir: str, store: Store, supply: Supply, interrupts: Interrupts
+        self,
+        run_id: str,
+        run_dir: str,
+        store: Store,
+        supply: Supply,
+        preparing: Preparing,
+        interrupts: Interrupts,
     ) -> None:
         # The host's folders have to be known when the engine starts; those of the store are all in one. With a lock all
         # images have to be: nothing runs unless all of them are the right ones.
@@ -171,29 +185,37 @@ class _Run:
                 journal.begin(info, self._jobs)
                 self._ui.begin(len(self._jobs), info)
                 driver = Driver(Scheduler(self._jobs, given), self._jobs, engine, journal, self._ui)
-                await self._drive(driver, supply, known, interrupts)
+
+                def tell(found: Unprepared) -> None:
+                    self._tell(found, run_dir, journal)
+
+                await self._drive(driver, Images(supply.image, preparing.image, known, driver, tell), interrupts)
                 ended = status(driver.outcomes.values(), interrupts.stopped)
                 journal.finish(time.monotonic() - self._started_s, ended)
         finally:
             await engine.close()
 
-    async def _drive(
-        self, driver: Driver, supply: Supply, known: Mapping[str, Image | str], interrupts: Interrupts
-    ) -> None:
-        async def provide(distro: Distro) -> None:
-            image = known.get(distro.name) or await supply.image(distro)
-            if isinstance(image, Image):
-                driver.image_ready(distro.name, image)
-            else:
-                driver.image_failed(distro.name, image)
-
+    async def _drive(self, driver: Driver, images: Images, interrupts: Interrupts) -> None:
         with interrupts.told_to(driver):
-            providing = [asyncio.ensure_future(provide(each)) for each in self._distros if not interrupts.stopped]
+            keys: dict[str, list[ImageKey]] = {}
+            for key in self._keys:
+                keys.setdefault(key.distro, []).append(key)
+            providing = [
+                asyncio.ensure_future(images.provide(each, keys[each.name]))
+                for each in self._distros
+                if not interrupts.stopped
+            ]
             try:
                 await driver.run()
             finally:
                 for each in providing:
                     each.cancel()
+
+    def _tell(self, found: Unprepared, run_dir: str, journal: JournalWriter) -> None:
+        """Everybody who is to know of a command that failed, once."""
+        if found.headline:
+            journal.note(PREPARE_NOTE, found.note())
+            self._ui.note(f"{PREPARE_NOTE}: {found.note(run_dir)}")
 
     def _budget(self) -> tuple[policy.Budget, tuple[str, ...]]:
         """What may run at once, and what of ``-j`` the host does not allow."""

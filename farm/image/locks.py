@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections.abc import Callable
 
 from farm.errors import GivenUpError
 from farm.image.unpacking import Stopped
@@ -12,14 +13,19 @@ from farm.image.unpacking import Stopped
 _LOOK_S = 0.05
 
 
-def flock(fd: int, operation: int, stopped: Stopped = lambda: False) -> bool:
-    """Whether ``fd`` is locked: False only with LOCK_NB. Waits without it until ``stopped``; flock(2) could not be told."""
+def flock(
+    fd: int, operation: int, stopped: Stopped = lambda: False, needless: Callable[[], bool] = lambda: False
+) -> bool:
+    """Whether ``fd`` is locked: False with LOCK_NB, and without it as soon as it is ``needless``.
+
+    Waits until ``stopped``, which is ``GivenUpError``; flock(2) could be told neither.
+    """
     while True:
         try:
             fcntl.flock(fd, operation | fcntl.LOCK_NB)
             return True
         except BlockingIOError:
-            if operation & fcntl.LOCK_NB:
+            if operation & fcntl.LOCK_NB or needless():
                 return False
         if stopped():
             raise GivenUpError("another process makes or removes the image")

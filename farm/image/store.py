@@ -32,8 +32,9 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from farm.errors import ImageError, UsageError
 from farm.image import listing, record, trees
@@ -221,8 +222,10 @@ class Store:
         Of several processes one gets the folder and the others wait until it is done, or until ``stopped`` says that they
         need it no more (``ImageError``). What is not committed is deleted.
         """
-        with self._locked(digest, fcntl.LOCK_EX, stopped):
-            if os.path.isdir(self._folder(digest)):
+        # Whoever made it may hold it for hours already: that it is there is all there is to wait for.
+        made = partial(os.path.isdir, self._folder(digest))
+        with self._locked(digest, fcntl.LOCK_EX, stopped, made) as lock:
+            if lock is None or made():
                 yield None
                 return
             with self._staged(stopped) as staging:
@@ -339,14 +342,20 @@ class Store:
             os.close(parent)
 
     @contextlib.contextmanager
-    def _locked(self, digest: str, operation: int, stopped: Stopped = lambda: False) -> Iterator[int | None]:
-        """The lock of ``digest``; None where LOCK_NB was asked for and somebody else has it."""
+    def _locked(
+        self,
+        digest: str,
+        operation: int,
+        stopped: Stopped = lambda: False,
+        needless: Callable[[], bool] = lambda: False,
+    ) -> Iterator[int | None]:
+        """The lock of ``digest``; None where somebody else has it, and LOCK_NB was asked for or it is ``needless``."""
         path = os.path.join(self._locks, digest)
         self._prepare()
         while True:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
-                locked = flock(fd, operation, stopped)
+                locked = flock(fd, operation, stopped, needless)
                 right = locked and is_at(fd, path)
             except BaseException:
                 os.close(fd)

@@ -15,7 +15,8 @@ import json
 from typing import Any
 
 from farm.model import plain
-from farm.model.job import Attempt, Failure, Job
+from farm.model.build import Bind, Network
+from farm.model.job import Attempt, Failure, Job, Prepare
 from farm.model.limits import Limits, Usage
 from farm.model.outcome import Outcome
 from farm.model.run import RunInfo
@@ -53,7 +54,8 @@ def decode_info(text: str) -> RunInfo:
 def decode_job(text: str) -> Job:
     fields = json.loads(text)
     limits = Limits(**fields.pop("limits"))
-    return Job(**_frozen(fields), limits=limits)
+    prepare = fields.pop("prepare", None)
+    return Job(**_frozen(fields), limits=limits, prepare=_prepare(prepare) if prepare else None)
 
 
 def decode_attempt(text: str) -> Attempt:
@@ -62,6 +64,12 @@ def decode_attempt(text: str) -> Attempt:
     failure = fields.pop("failure")
     outcome = Outcome(fields.pop("outcome"))
     return Attempt(**fields, usage=usage, outcome=outcome, failure=Failure(**failure) if failure else None)
+
+
+def _prepare(fields: dict[str, Any]) -> Prepare:
+    network, limits = Network(fields.pop("network")), Limits(**fields.pop("limits"))
+    binds = tuple(Bind(**each) for each in fields.pop("binds"))
+    return Prepare(**_frozen(fields), network=network, limits=limits, binds=binds)
 
 
 def _frozen(fields: dict[str, Any]) -> dict[str, Any]:

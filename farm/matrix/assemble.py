@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from farm.matrix import schema
 from farm.matrix.catalogue import match_names, unmatched
 from farm.matrix.check import key_place, nearest, place_of
-from farm.matrix.document import Axis, AxisValue, Exclude, Include, Template, Test
+from farm.matrix.document import Axis, AxisValue, Exclude, Include, PrepareStep, Template, Test
+from farm.matrix.parts import env_templates, merged_limits, shell_words, template
+from farm.matrix.prepare_entry import prepare_step
 from farm.matrix.problems import Problem
-from farm.matrix.scalars import AXIS, NAME, VARIABLE
+from farm.matrix.scalars import AXIS, NAME
 from farm.matrix.source import Place, SourceText
 from farm.matrix.tree import MappingNode, Node, Scalar
-from farm.model.limits import Limits
 
-_DEFAULT_SHELL = ("sh", "-e")
 _MATRIX = ("strategy", "matrix")
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What every job of a file shares; ``lenient`` says that a distro is wrong already, so jobs get no blame."""
+    """What every job of a file shares; ``lenient`` says that a distro is wrong already, so jobs get no blame.
+
+    ``env`` is the file's and the defaults'; ``prepare`` is that of the defaults, with its own variables only.
+    """
 
     source: SourceText
     root: MappingNode
@@ -31,6 +33,7 @@ class Context:
     defaults: schema.Defaults
     env: tuple[tuple[str, Template], ...]
     lenient: bool
+    prepare: PrepareStep | None = None
 
 
 def assemble(context: Context, key: Scalar, node: Node, entry: schema.JobEntry, problems: list[Problem]) -> Test | None:
@@ -52,7 +55,7 @@ def assemble(context: Context, key: Scalar, node: Node, entry: schema.JobEntry, 
         name=key.text,
         place=key.place,
         run=template(entry.run),
-        shell=part.shell(entry.shell or context.defaults.shell),
+        shell=shell_words(context.source, entry.shell or context.defaults.shell, problems),
         distros=distros,
         axis_names=names,
         axes=axes,
@@ -67,40 +70,7 @@ def assemble(context: Context, key: Scalar, node: Node, entry: schema.JobEntry, 
         skip_exit_code=entry.skip_exit_code,
         no_new_privs=entry.no_new_privs,
         cap_add=tuple(dict.fromkeys(entry.cap_add)),
-    )
-
-
-def template(scalar: Scalar) -> Template:
-    return Template(scalar.text, scalar.place, scalar.literal)
-
-
-def env_templates(
-    source: SourceText, node: Node, location: tuple[str, ...], env: Mapping[str, Scalar], problems: list[Problem]
-) -> tuple[tuple[str, Template], ...]:
-    """The variables of one ``env``, which stands at ``location`` below ``node``."""
-    for name in env:
-        place = key_place(node, (*location, name))
-        if not VARIABLE.fullmatch(name):
-            remedy = "use letters, digits and '_', not beginning with a digit"
-            problems.append(source.problem(place, f"{name!r} is not a name for a variable", remedy))
-        elif name.startswith("FARM_"):
-            problems.append(
-                source.problem(place, f"the farm itself sets {name!r}", "names beginning with FARM_ are its own")
-            )
-    return tuple((name, template(value)) for name, value in env.items())
-
-
-def merged_limits(lower: schema.Resources, upper: schema.Resources) -> Limits:
-    """The limits of ``upper`` where it says something, else of ``lower``, else the model's own."""
-    said = {**lower.model_dump(exclude_none=True), **upper.model_dump(exclude_none=True)}
-    base = Limits()
-    return Limits(
-        cpus=said.get("cpus", base.cpus),
-        memory_bytes=said.get("memory", base.memory_bytes),
-        pids=said.get("pids", base.pids),
-        swap_bytes=said.get("swap", base.swap_bytes),
-        disk_bytes=said.get("disk"),
-        io_weight=said.get("io_weight"),
+        prepare=part.prepare(entry.prepare),
     )
 
 
@@ -112,18 +82,14 @@ class _Assembly:
         self._node = node
         self._problems = problems
 
-    def shell(self, scalar: Scalar | None) -> tuple[str, ...]:
-        if scalar is None:
-            return _DEFAULT_SHELL
-        try:
-            words = tuple(shlex.split(scalar.text))
-        except ValueError as error:
-            self._report(scalar.place, f"not the words of a command: {str(error).lower()}")
-            return _DEFAULT_SHELL
-        if not words or not words[0]:
-            self._report(scalar.place, "a shell is a program and its options", "write it like: sh -e")
-            return _DEFAULT_SHELL
-        return words
+    def prepare(self, entry: schema.PrepareEntry | None) -> PrepareStep | None:
+        """The job's own, whole, else that of the defaults; with the variables that it does not have of itself."""
+        step = self._context.prepare
+        if entry is not None:
+            step = prepare_step(self._context.source, self._node, ("prepare",), entry, self._problems)
+        elif isinstance(self._node, MappingNode) and "prepare" in self._node.values:
+            return None  # a wrong one; that of the defaults may be meant for other axes
+        return replace(step, env=self._context.env + step.env) if step else None
 
     def distros(self, patterns: list[Scalar] | None) -> tuple[str, ...]:
         """Those of the file's distros that the job's patterns stand for, in the file's order."""

@@ -98,14 +98,21 @@ def _problem(source: SourceText, node: Node, detail: ErrorDetails, model: type[B
     if detail["type"] == "extra_forbidden":
         return source.problem(key_place(node, location), *_unknown(last, _keys(model, location[:-1])))
     if detail["type"] == "missing":
-        holder = repr(location[-2]) if len(location) > 1 else called
+        holder = _named(location[:-1]) or called
         return source.problem(place_of(node, location[:-1]), f"{holder} has no key {last!r}, and needs one")
     place = place_of(node, location)
     message, _, remedy = detail["msg"].partition("\n")
     if detail["type"] != "refused":
         wanted = "a list" if detail["type"] == "list_type" else "a mapping of keys and values"
-        message, remedy = f"{last!r} is {wanted}", ""
+        message, remedy = f"{_named(location)} is {wanted}", ""
     return source.problem(place, message, remedy)
+
+
+def _named(location: Sequence[str | int]) -> str:
+    """The key that ``location`` ends with; an item of a list by the key of the list."""
+    if location and isinstance(location[-1], int):
+        return f"an item of {_named(location[:-1])}"
+    return repr(location[-1]) if location else ""
 
 
 def _unknown(key: str, known: list[str]) -> tuple[str, str]:
@@ -121,10 +128,16 @@ def _keys(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
     """The keys that the model at ``location`` knows."""
     for step in location:
         field = next((f for name, f in model.model_fields.items() if (f.alias or name) == step), None)
-        for each in (field.annotation, *get_args(field.annotation)) if field is not None else ():
-            if isinstance(each, type) and issubclass(each, BaseModel):  # by itself, or in an optional one's union
-                model = each
+        if field is not None:
+            model = _model_in(field.annotation) or model
     return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """``Model`` of ``Model``, ``Model | None`` and ``list[Model]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for each in get_args(annotation) if (found := _model_in(each))), None)
 
 
 def _remove(data: object, location: Sequence[str | int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from farm.matrix.source import Place, SourceText
+from farm.model.build import Bind, Network
 from farm.model.distro import Distro
 from farm.model.limits import Limits
 
@@ -58,6 +59,22 @@ class Include:
 
 
 @dataclass(frozen=True, slots=True)
+class PrepareStep:
+    """A ``prepare`` as it is written. ``shell`` is empty where it is that of the test.
+
+    ``env`` of a test's step is in the order in which values may use earlier ones: the file's, the defaults', its own.
+    """
+
+    run: Template
+    shell: tuple[str, ...] = ()
+    env: tuple[tuple[str, Template], ...] = ()
+    network: Network = Network.NONE
+    binds: tuple[Bind, ...] = ()
+    timeout_s: float = 1800.0
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
 class Test:
     """One entry of ``jobs`` after the defaults went into it.
 
@@ -83,6 +100,7 @@ class Test:
     skip_exit_code: int = 77
     no_new_privs: bool = True
     cap_add: tuple[str, ...] = ()
+    prepare: PrepareStep | None = None
 
 
 @dataclass(frozen=True, slots=True)

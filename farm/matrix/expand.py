@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator
 
-from farm.matrix.document import Exclude, Matrix, Template, Test
+from farm.matrix.document import Exclude, Matrix, Test
 from farm.matrix.ids import axis_part, job_id
+from farm.matrix.prepare import Preparations
 from farm.matrix.problems import MatrixError, Problem
+from farm.matrix.rendering import Rendering
 from farm.matrix.source import Place
-from farm.matrix.template import Renderer, Scope, TemplateError
+from farm.matrix.template import Scope
 from farm.model.job import Job
-
-_Render: TypeAlias = Callable[[Scope], str]
 
 MAX_JOBS = 1_000_000
 """So that a slip in the axes is an error and not the end of the machine's memory."""
@@ -33,10 +32,10 @@ def expand(matrix: Matrix) -> tuple[Job, ...]:
         message = f"{total:,} jobs, and {MAX_JOBS:,} is the most; this one has the largest share"
         raise MatrixError((matrix.source.problem(place, message, "use fewer axes or values"),))
     tags = {distro.name: distro.tags for distro in matrix.distros}
-    renderer = Renderer()
+    rendering = Rendering(matrix.source, problems)
     jobs: list[Job] = []
     for test in matrix.tests:
-        jobs.extend(_Expansion(matrix, test, renderer, tags, problems).jobs())
+        jobs.extend(_Expansion(test, rendering, tags).jobs())
     if problems:
         raise MatrixError(tuple(problems))
     return tuple(jobs)
@@ -45,25 +44,16 @@ def expand(matrix: Matrix) -> tuple[Job, ...]:
 class _Expansion:
     """The cells of one test."""
 
-    def __init__(
-        self,
-        matrix: Matrix,
-        test: Test,
-        renderer: Renderer,
-        tags: dict[str, tuple[str, ...]],
-        problems: list[Problem],
-    ) -> None:
-        self._matrix = matrix
+    def __init__(self, test: Test, rendering: Rendering, tags: dict[str, tuple[str, ...]]) -> None:
         self._test = test
-        self._renderer = renderer
+        self._rendering = rendering
         self._tags = tags
-        self._problems = problems
-        self._reported: set[Problem] = set()
         self._parts: dict[tuple[str, str], str] = {}
-        self._where = matrix.source.where(test.place)
-        self._run = self._compiled(test.run)
-        self._summary = self._compiled(test.summary) if test.summary else None
-        self._env = tuple((name, template, self._compiled(template)) for name, template in test.env)
+        self._where = rendering.source.where(test.place)
+        self._run = rendering.compiled(test.run)
+        self._summary = rendering.compiled(test.summary) if test.summary else None
+        self._env = tuple((name, template, rendering.compiled(template)) for name, template in test.env)
+        self._prepares = Preparations(test, test.prepare, rendering, tags) if test.prepare else None
 
     def jobs(self) -> Iterator[Job]:
         """The jobs that can be made; what hinders the others is among the problems."""
@@ -73,7 +63,7 @@ class _Expansion:
             identity = job_id(self._test.name, distro, parts)
             if identity in seen:
                 message = f"the job {identity} is there already"
-                self._report(place, message, "remove this cell or change one of its values")
+                self._rendering.report(place, message, "remove this cell or change one of its values")
                 continue
             seen.add(identity)
             job = self._job(identity, distro, values)
@@ -105,12 +95,13 @@ class _Expansion:
         }
         sound = True
         for name, template, render in self._env:
-            value = self._rendered(template, render, scope)
+            value = self._rendering.rendered(template, render, scope)
             sound = sound and value is not None
             env[name] = value or ""  # so that what uses a wrong one is not reported too
-        script = self._rendered(test.run, self._run, scope)
-        summary = self._rendered(test.summary, self._summary, scope) if test.summary else ""
-        if script is None or summary is None or not sound:
+        script = self._rendering.rendered(test.run, self._run, scope)
+        summary = self._rendering.rendered(test.summary, self._summary, scope) if test.summary else ""
+        prepare = self._prepares.of(distro, axes) if self._prepares else None
+        if script is None or summary is None or not sound or (self._prepares and prepare is None):
             return None
         return Job(
             id=identity,
@@ -128,6 +119,7 @@ class _Expansion:
             cap_add=test.cap_add,
             summary=summary,
             where=self._where,
+            prepare=prepare,
         )
 
     def _part(self, name: str, value: str) -> str:
@@ -135,30 +127,6 @@ class _Expansion:
         if part is None:
             part = self._parts[name, value] = axis_part(name, value)
         return part
-
-    def _compiled(self, template: Template) -> _Render | None:
-        """The template's function, or None and a problem."""
-        try:
-            return self._renderer.compile(template.text)
-        except TemplateError as error:
-            self._report(template.place_of(error.line), error.message)
-            return None
-
-    def _rendered(self, template: Template, render: _Render | None, scope: Scope) -> str | None:
-        """The text, or None where that cannot be had; the problem is reported the first time only."""
-        if render is None:
-            return None
-        try:
-            return render(scope)
-        except TemplateError as error:
-            self._report(template.place_of(error.line), error.message)
-            return None
-
-    def _report(self, place: Place, message: str, remedy: str = "") -> None:
-        problem = self._matrix.source.problem(place, message, remedy)
-        if problem not in self._reported:
-            self._reported.add(problem)
-            self._problems.append(problem)
 
 
 def _excluded(excludes: Iterable[Exclude], cell: dict[str, str]) -> bool:

@@ -6,11 +6,13 @@ import os
 from collections.abc import Sequence
 
 from farm.matrix import schema
-from farm.matrix.assemble import Context, assemble, env_templates
+from farm.matrix.assemble import Context, assemble
 from farm.matrix.catalogue import Catalogue, folders_of, read_catalogue, select_distros
 from farm.matrix.check import check
-from farm.matrix.document import Matrix, Template, Test
+from farm.matrix.document import Matrix, PrepareStep, Template, Test
 from farm.matrix.expand import expand
+from farm.matrix.parts import env_templates
+from farm.matrix.prepare_entry import prepare_step
 from farm.matrix.problems import MatrixError, Problem
 from farm.matrix.shipped import SHIPPED
 from farm.matrix.source import SourceText, read_source
@@ -50,11 +52,12 @@ def _matrix(path: str, source: SourceText, root: Node, catalogue: Catalogue, pro
     distros = _distros(source, root, catalogue, problems)
     lenient = len(problems) > before or not distros
     defaults, env, whole = _shared(source, root, problems)
+    prepare = _prepare(source, root, defaults, problems)
     if lenient and not distros:
         # A stand-in, so that templates are looked at all the same; the file is refused anyway.
         distros = (Distro("host", (Source(SourceKind.HOST),)),)
     names = tuple(distro.name for distro in distros)
-    tests = _tests(Context(source, root, names, defaults, env, lenient), problems)
+    tests = _tests(Context(source, root, names, defaults, env, lenient, prepare), problems)
     name = (file.name if file else None) or os.path.splitext(os.path.basename(path))[0]
     # Without all of the shared env a sound template would seem to use undefined names: nothing is expanded then.
     return Matrix(path, name, source, distros, tests if whole else ())
@@ -87,6 +90,15 @@ def _shared(
         defaults = check(source, node, schema.Defaults, "defaults", problems)
         env += env_templates(source, root, ("defaults", "env"), defaults.env if defaults else {}, problems)
     return defaults or schema.Defaults(), env, None not in (variables, defaults)
+
+
+def _prepare(
+    source: SourceText, root: MappingNode, defaults: schema.Defaults, problems: list[Problem]
+) -> PrepareStep | None:
+    """That of the defaults, looked at once and not once a job."""
+    if defaults.prepare is None:
+        return None
+    return prepare_step(source, root, ("defaults", "prepare"), defaults.prepare, problems)
 
 
 def _tests(context: Context, problems: list[Problem]) -> tuple[Test, ...]:

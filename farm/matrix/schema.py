@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, 
 from farm.kernel.capability import NAMES as CAPABILITIES
 from farm.matrix import scalars
 from farm.matrix.tree import Scalar
+from farm.model.build import Network
 
 Raw: TypeAlias = Annotated[Any, Field()]
 Text: TypeAlias = Annotated[InstanceOf[Scalar], BeforeValidator(scalars.text)]
@@ -89,6 +90,45 @@ class Resources(Closed):
     swap: Swap | None = None
 
 
+def _network(value: object) -> Network:
+    found = scalars.text(value)
+    if found.text == "isolated":
+        raise scalars.refused("the network 'isolated' is not supported yet", "write none or host")
+    try:
+        return Network(found.text)
+    except ValueError:
+        raise scalars.refused(f"no network is called {found.text!r}", "write none or host") from None
+
+
+def _prepare(value: object) -> object:
+    """A script alone is short for a mapping with nothing else."""
+    if isinstance(value, list):
+        raise scalars.refused("a script is wanted here, or a mapping with run, not a list")
+    return {"run": scalars.text(value)} if isinstance(value, Scalar) else value
+
+
+class PrepareMount(Closed):
+    """One of the ``mounts`` of ``prepare``."""
+
+    source: Text
+    target: Text
+
+
+class PrepareEntry(Closed):
+    """``prepare``."""
+
+    run: Text
+    shell: Text | None = None
+    env: Environment = Field(default_factory=dict)
+    network: Annotated[Network, BeforeValidator(_network)] = Network.NONE
+    mounts: list[PrepareMount] = Field(default_factory=list)
+    timeout: Duration | None = None
+    resources: Resources = Field(default_factory=Resources)
+
+
+Prepare: TypeAlias = Annotated[PrepareEntry, BeforeValidator(_prepare)]
+
+
 class Defaults(Closed):
     """``defaults``, below every job."""
 
@@ -98,6 +138,7 @@ class Defaults(Closed):
     resources: Resources = Field(default_factory=Resources)
     shell: Text | None = None
     env: Environment = Field(default_factory=dict)
+    prepare: Prepare | None = None
 
 
 class Variables(RootModel[Environment]):
@@ -138,6 +179,7 @@ class JobEntry(Closed):
     strategy: Strategy | None = None
     no_new_privs: Boolean = True
     cap_add: list[Capability] = Field(default_factory=list)
+    prepare: Prepare | None = None
 
 
 class MatrixFile(Closed):
@@ -167,7 +209,7 @@ class LockFile(Closed):
 
 LATER = frozenset(
     {
-        "if", "needs", "mounts", "prepare", "always", "debug", "working-directory", "user", "idle-timeout", "retries",
+        "if", "needs", "mounts", "always", "debug", "working-directory", "user", "idle-timeout", "retries",
         "expect", "network", "hostname", "privileged", "init", "shards", "artifacts", "priority", "fail-fast",
         "max-parallel",
     }

@@ -10,7 +10,8 @@ macro can call itself. So the language here is a subset, held in five places:
 - lists hold no lists, so that nothing grows by a power each time it is put into another;
 - attributes of anything but the scope's own mappings do not exist, so there is nothing to climb out by.
 
-The scope: ``matrix.<axis>``, ``distro.name``, ``distro.tags``, ``job.name``, ``env.<name>``; other names are errors.
+The scope: ``matrix.<axis>``, ``distro.name``, ``distro.tags``, ``job.name``, ``env.<name>``; other names are errors. Those of
+``prepare`` can name the facts of the image too, as ``distro.<fact>``.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _STR_METHODS = frozenset(
     {"upper", "lower", "strip", "lstrip", "rstrip", "startswith", "endswith", "split", "title", "capitalize", "count",
      "isdigit", "removeprefix", "removesuffix", "find"}
 )  # fmt: skip
-_DICT_METHODS = frozenset({"items", "keys", "values", "get"})
+DICT_METHODS = frozenset({"items", "keys", "values", "get"})
 _KEPT_FILTERS = (
     "abs", "count", "d", "default", "first", "float", "int", "last", "length", "list", "max", "min", "reverse", "round",
     "sort", "unique",
@@ -73,6 +74,17 @@ class Renderer:
         if render is None:
             render = self._compiled[text] = self._function(text)
         return render
+
+    def parse(self, text: str) -> nodes.Template | None:
+        """The syntax tree of ``text``; None where it is text only. Raises ``TemplateError``."""
+        if "{{" not in text and "{%" not in text:
+            return None
+        try:
+            return self._environment.parse(text)
+        except jinja2.TemplateSyntaxError as error:
+            raise TemplateError(_tidy(error.message or "malformed template"), error.lineno) from None
+        except (RecursionError, MemoryError, OverflowError, ValueError, SyntaxError):
+            raise TemplateError("too deeply nested or too large a template", 1) from None
 
     def _function(self, text: str) -> Callable[[Scope], str]:
         if "{{" not in text and "{%" not in text:
@@ -133,7 +145,7 @@ class _Environment(SandboxedEnvironment):
         if isinstance(obj, Mapping):
             if attribute in obj:
                 return obj[attribute]
-            if attribute in _DICT_METHODS:
+            if attribute in DICT_METHODS:
                 return getattr(obj, attribute)
         elif (isinstance(obj, str) and attribute in _STR_METHODS) or isinstance(obj, LoopContext):
             if not attribute.startswith("_"):
@@ -142,7 +154,7 @@ class _Environment(SandboxedEnvironment):
             return super().getattr(obj, attribute)
         if attribute.startswith("_") or not isinstance(obj, Mapping):
             raise SecurityError(f"{attribute!r} of a {type(obj).__name__} is closed to templates")
-        return self.undefined(obj=obj, name=attribute, hint=_not_in(obj, attribute))
+        return self.undefined(obj=obj, name=attribute, hint=not_in(obj, attribute))
 
     def getitem(self, obj: object, argument: object) -> object:
         if isinstance(argument, str):
@@ -278,7 +290,8 @@ class _Undefined(jinja2.StrictUndefined):
         return self._undefined_hint or f"{self._undefined_name!r} is not defined; there are matrix, distro, job and env"
 
 
-def _not_in(obj: Mapping[str, object], attribute: str) -> str:
+def not_in(obj: Mapping[str, object], attribute: str) -> str:
+    """What is said of a name that is no key of ``obj``."""
     known = ", ".join(map(repr, list(obj)[:20]))
     return f"{attribute!r} is not defined here; there {'is' if len(obj) == 1 else 'are'} {known or 'none'}"
 

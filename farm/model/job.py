@@ -13,8 +13,9 @@ from farm.model.outcome import Outcome
 class Prepare:
     """How the image of a job's distro becomes the one that the job runs on: a command whose writes are kept.
 
-    ``template`` is its script before the image's facts are known; ``axes`` are those that are named in it. Equal values on one
-    distro are one prepared image. ``env`` is sorted by name; ``binds`` are read-only. ``where`` is ``file:line:column``.
+    ``template`` is its script before the image's facts are known; ``axes`` are those that are named in it, and ``test`` is the
+    job's name where that is. Equal values on one distro are one prepared image. ``env`` is sorted by name; ``binds`` are
+    read-only. ``where`` is ``file:line:column``, and makes no difference.
     """
 
     template: str
@@ -25,7 +26,16 @@ class Prepare:
     binds: tuple[Bind, ...] = ()
     timeout_s: float = 1800.0
     limits: Limits = field(default_factory=Limits)
-    where: str = ""
+    test: str = ""
+    where: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageKey:
+    """Which image a job runs on: jobs with equal keys share one."""
+
+    distro: str
+    prepare: Prepare | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,11 @@ class Job:
     summary: str = ""
     where: str = ""
     prepare: Prepare | None = None
+
+    @property
+    def image_key(self) -> ImageKey:
+        """The image that it waits for."""
+        return ImageKey(self.distro, self.prepare)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
 
+PREPARE_NOTE = "prepare"
+"""The kind of a note of a command that failed to prepare an image."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
@@ -47,7 +50,8 @@ class JobRecord:
 class RunRecord:
     """Everything a run left behind, its jobs in the order of the matrix.
 
-    ``notes`` are (kind, text). ``duration_s`` is None and ``status`` empty where the run never finished (it was killed).
+    ``notes`` are (kind, text): a sentence, and perhaps further lines such as those of a log. ``duration_s`` is None and
+    ``status`` empty where the run never finished (it was killed).
     """
 
     info: RunInfo

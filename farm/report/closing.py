@@ -7,10 +7,10 @@ from __future__ import annotations
 import os
 
 from farm.model.outcome import Outcome
-from farm.model.run import JobRecord, RunRecord
+from farm.model.run import PREPARE_NOTE, JobRecord, RunRecord
 from farm.report import summary, words
 from farm.report.logs import tail
-from farm.report.text import line
+from farm.report.text import line, paragraph
 from farm.units import format_duration
 
 _LOG_LINES = 10
@@ -29,7 +29,7 @@ def closing(record: RunRecord, run_dir: str, *, colour: bool = False, only_bad: 
     parts = [] if only_bad else [_table(record)]
     parts += [_failure(each, run_dir, colour=colour) for each in groups[:_LONG_FAILURES]]
     parts.append("\n".join(_headline(each, colour=colour) for each in groups[_LONG_FAILURES:]))
-    parts.append("\n".join(_remarks(record)))
+    parts.append("\n".join(_remarks(record, only_bad=only_bad)))
     parts.append(_verdict(record, status, len(bad), run_dir, colour=colour))
     return "\n\n".join(part for part in parts if part)
 
@@ -84,14 +84,18 @@ def _failure(group: tuple[JobRecord, ...], run_dir: str, *, colour: bool) -> str
     return "\n".join(lines)
 
 
-def _remarks(record: RunRecord) -> list[str]:
-    """What the reader of a good verdict has to know too: isolation that was missing or given up, and the run's notes."""
+def _remarks(record: RunRecord, *, only_bad: bool) -> list[str]:
+    """What the reader of a good verdict has to know too: isolation that was missing or given up, and the run's notes.
+
+    A log that was shown when it came to be is not shown again: its jobs are among the failures, with its path.
+    """
     found = [f"warning: {line(text)}" for text in words.weaknesses(record.info)]
     found += [
         f"isolation opted out by {words.count(len(jobs), 'job', 'jobs')}, {line(asked)}: {_names(jobs)}"
         for asked, jobs in summary.weakened(record.jobs)
     ]
-    return found + [f"{line(kind)}: {line(text)}" for kind, text in record.notes]
+    notes = [each for each in record.notes if only_bad or each[0] != PREPARE_NOTE]
+    return found + [paragraph(f"{line(kind)}: {text}") for kind, text in notes]
 
 
 def _names(records: tuple[JobRecord, ...]) -> str:

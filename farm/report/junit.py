@@ -16,7 +16,7 @@ from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunRecord
 from farm.report import summary, words
 from farm.report.logs import tail
-from farm.report.text import line
+from farm.report.text import body, line
 
 _LOG_LINES = 1000
 _EXCERPT_LINES = 20  # readers such as GitLab's show the text of a failure, not system-out
@@ -42,6 +42,9 @@ def render(record: RunRecord, run_dir: str) -> bytes:
         suite.timestamp = started
         suite.hostname = line(record.info.hostname)
         suite.add_testcases([_case(job, run_dir) for job in jobs])
+        if not drawn and record.notes:  # there is no place for what concerns no suite in particular
+            notes = [body(f"{kind}: {text}") for kind, text in record.notes]
+            suite.system_err = "\n".join(notes)
         suites.append(suite)  # type: ignore[no-untyped-call]
         drawn.append((suite, jobs))
     suites.update_statistics()  # type: ignore[no-untyped-call]

@@ -20,7 +20,7 @@ from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
 from farm.model.run import RunInfo, RunRecord
 from farm.report.terminal import PlainUi, ended_line, silence
-from farm.report.text import line
+from farm.report.text import line, paragraph
 
 _PERIOD_S = 1 / 8
 _TICK_S = 0.25
@@ -66,7 +66,7 @@ class LiveUi(PlainUi):
         self._draw()
 
     def note(self, text: str) -> None:
-        self._print(line(text))
+        self._print(paragraph(text))
 
     def end(self, record: RunRecord, run_dir: str) -> None:
         self._stop()

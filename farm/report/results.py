@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 
 from farm.model import plain
-from farm.model.job import Attempt
+from farm.model.job import Attempt, Prepare
 from farm.model.run import JobRecord, RunRecord
 from farm.report import summary, words
 
@@ -53,10 +53,15 @@ def _job(record: JobRecord) -> dict[str, object]:
     fields["shell"] = argv[:-1] if record.job.script and argv[-1:] == (record.job.script,) else argv
     fields["axes"] = dict(record.job.axes)
     fields["env"] = dict(record.job.env)
+    fields["prepare"] = _prepare(record.job.prepare) if record.job.prepare else None
     fields["outcome"] = record.outcome
     fields["reason"] = record.reason
     fields["attempts"] = [_attempt(each) for each in record.attempts]
     return fields
+
+
+def _prepare(prepare: Prepare) -> dict[str, object]:
+    return plain.fields(prepare) | {"axes": dict(prepare.axes), "env": dict(prepare.env)}
 
 
 def _attempt(attempt: Attempt) -> dict[str, object]:

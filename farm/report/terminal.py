@@ -14,7 +14,7 @@ from farm.model.outcome import Outcome
 from farm.model.run import RunInfo, RunRecord
 from farm.report import words
 from farm.report.closing import closing, painted
-from farm.report.text import line
+from farm.report.text import line, paragraph
 from farm.units import format_duration
 
 
@@ -34,7 +34,7 @@ class Ui(Protocol):
         ...
 
     def note(self, text: str) -> None:
-        """A sentence about the run."""
+        """A sentence about the run, and perhaps further lines that go with it."""
         ...
 
     def end(self, record: RunRecord, run_dir: str) -> None:
@@ -99,7 +99,7 @@ class PlainUi(QuietUi):
         self._write(ended_line(self._done, self._total, job, outcome, reason, attempt, colour=self._colour()))
 
     def note(self, text: str) -> None:
-        self._write(line(text))
+        self._write(paragraph(text))
 
     def end(self, record: RunRecord, run_dir: str) -> None:
         self._write("\n" + closing(record, run_dir, colour=self._colour()))

@@ -30,6 +30,12 @@ def line(text: str) -> str:
     return _HOSTILE_IN_LINE.sub(_escape, text)
 
 
+def paragraph(text: str) -> str:
+    """``text`` as a line, and its further lines indented below it, so that none of them can be taken for a line of ours."""
+    first, *further = text.split("\n")
+    return "\n".join([line(first), *(f"    {line(each)}" for each in further)])
+
+
 def body(text: str) -> str:
     """``text`` as lines as a terminal would have left them: colours dropped, of progress bars what was seen last.
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from farm.model.distro import Image
-from farm.model.job import Attempt, Job
+from farm.model.job import Attempt, ImageKey, Job
 from farm.model.outcome import Outcome
 from farm.model.ports import Engine, Work
 from farm.schedule.state import (
@@ -59,7 +59,7 @@ class Driver:
         self._engine = engine
         self._journal = journal
         self._ui = ui
-        self._images: dict[str, Image] = {}
+        self._images: dict[ImageKey, Image] = {}
         self._events: list[Event] = []
         self._attempts: dict[str, Attempt] = {}
         self._finished: list[Finish] = []
@@ -69,14 +69,19 @@ class Driver:
         self.outcomes: dict[str, Outcome] = {}
         self._done = False
 
-    def image_ready(self, distro: str, image: Image) -> None:
-        """Jobs of ``distro`` may start, on ``image``."""
-        self._images[distro] = image
-        self._post(ImageReady(distro))
+    def image_ready(self, key: ImageKey, image: Image) -> None:
+        """Jobs that wait for ``key`` may start, on ``image``."""
+        self._images[key] = image
+        self._post(ImageReady(key))
 
-    def image_failed(self, distro: str, reason: str) -> None:
-        """Jobs of ``distro`` end as ``error``."""
-        self._post(ImageFailed(distro, reason))
+    def image_failed(self, key: ImageKey, reason: str) -> None:
+        """Jobs that wait for ``key`` end as ``error``."""
+        self._post(ImageFailed(key, reason))
+
+    def abandon(self, bug: Exception) -> None:
+        """Make ``run`` raise ``bug``: who was to give an image never will."""
+        self._bug = bug
+        self._wake.set()
 
     def interrupt(self) -> None:
         """Start nothing more; running jobs come to their end."""
@@ -121,7 +126,7 @@ class Driver:
                     self._done = True
 
     def _start(self, job: Job, number: int) -> None:
-        task = asyncio.get_running_loop().create_task(self._attempt(Work(job, self._images[job.distro], number)))
+        task = asyncio.get_running_loop().create_task(self._attempt(Work(job, self._images[job.image_key], number)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self._ui.started(job)
@@ -130,8 +135,7 @@ class Driver:
         try:
             attempt = await self._engine.run(work)
         except Exception as error:  # noqa: BLE001 - an engine that raises is a bug, and run() is who reports it
-            self._bug = error
-            self._wake.set()
+            self.abandon(error)
             return
         self._attempts[work.job.id] = attempt
         self._post(AttemptEnded(work.job.id, attempt.outcome, attempt.reason))

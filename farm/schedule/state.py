@@ -1,9 +1,9 @@
 """The scheduler's decisions: an event goes in, commands come out; no clock, no I/O, no tasks.
 
-A job waits for its image, then for room, then runs once; each ends with exactly one ``Finish``, and ``Done`` comes once,
-after the last. Waiting jobs of equal demand stand in one queue, in matrix order, so that an event costs as much as there
-are different demands and not as there are jobs. Small jobs may pass a large one that does not fit, but only
-``PATIENCE`` times: then nothing else starts until the large one has.
+A job waits for its image (its distro's, or what is prepared from that), then for room, then runs once; each ends with
+exactly one ``Finish``, and ``Done`` comes once, after the last. Waiting jobs of equal demand stand in one queue, in matrix
+order, so that an event costs as much as there are different demands and not as there are jobs. Small jobs may pass a large
+one that does not fit, but only ``PATIENCE`` times: then nothing else starts until the large one has.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from farm.model.job import Job
+from farm.model.job import ImageKey, Job
 from farm.model.outcome import Outcome
 from farm.schedule import policy
 from farm.schedule.policy import Budget, Demand
@@ -23,16 +23,16 @@ PATIENCE = 64
 
 @dataclass(frozen=True, slots=True)
 class ImageReady:
-    """The image of ``distro`` can be used."""
+    """The image ``key`` can be used."""
 
-    distro: str
+    key: ImageKey
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFailed:
-    """The image of ``distro`` cannot be had; ``reason`` is the sentence its jobs end with."""
+    """The image ``key`` cannot be had; ``reason`` is the sentence its jobs end with."""
 
-    distro: str
+    key: ImageKey
     reason: str
 
 
@@ -100,7 +100,7 @@ class Scheduler:
 
     def __init__(self, jobs: Iterable[Job], given: Budget) -> None:
         self._budget = given
-        self._unready: dict[str, list[tuple[int, Job]]] = {}
+        self._unready: dict[ImageKey, list[tuple[int, Job]]] = {}
         self._queues: dict[Demand, deque[_Waiting]] = {}
         self._running: dict[str, Demand] = {}
         self._cpus = 0.0
@@ -112,7 +112,7 @@ class Scheduler:
         self._left = 0
         self._done = False
         for order, job in enumerate(jobs):
-            self._unready.setdefault(job.distro, []).append((order, job))
+            self._unready.setdefault(job.image_key, []).append((order, job))
             self._left += 1
 
     @property
@@ -124,10 +124,10 @@ class Scheduler:
         """What to do because of ``event``. Events that change nothing (a second ``Interrupted``) give no commands."""
         commands: list[Command] = []
         match event:
-            case ImageReady(distro):
-                self._ready(distro, commands)
-            case ImageFailed(distro, reason):
-                for _, job in self._unready.pop(distro, []):
+            case ImageReady(key):
+                self._ready(key, commands)
+            case ImageFailed(key, reason):
+                for _, job in self._unready.pop(key, []):
                     self._finish(job.id, Outcome.ERROR, reason, commands)
             case AttemptEnded(job_id, outcome, reason):
                 self._ended(job_id)
@@ -145,8 +145,8 @@ class Scheduler:
             commands.append(Done())
         return tuple(commands)
 
-    def _ready(self, distro: str, commands: list[Command]) -> None:
-        for order, job in self._unready.pop(distro, []):
+    def _ready(self, key: ImageKey, commands: list[Command]) -> None:
+        for order, job in self._unready.pop(key, []):
             wanted = policy.demand(job.limits, self._budget)
             if reason := policy.never_fits(wanted, self._budget):
                 self._finish(job.id, Outcome.ERROR, reason, commands)

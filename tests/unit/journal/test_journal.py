@@ -12,7 +12,8 @@ import pytest
 from farm.errors import FarmError
 from farm.journal.queries import read
 from farm.journal.writer import JournalWriter
-from farm.model.job import Attempt, Failure, Job
+from farm.model.build import Bind, Network
+from farm.model.job import Attempt, Failure, Job, Prepare
 from farm.model.limits import Limits, Usage
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunInfo, RunRecord
@@ -22,7 +23,19 @@ INFO = RunInfo(
 )
 ODD = "a\0b\udc80\u2028é"
 JOB = Job("u/a[o=1]", "u", "a", (("o", "1"),), ("sh", "-c"), ODD, (("K", ODD),), limits=Limits(0.5, disk_bytes=9))
-OTHER = Job("u/b", "u", "b", (), ("sh",), "true", cap_add=("CAP_NET_RAW",), tags=("x",))
+PREPARE = Prepare(
+    ODD,
+    ("sh", "-e"),
+    (("o", "1"),),
+    (("K", ODD),),
+    Network.HOST,
+    (Bind("/a", "/b"),),
+    5.0,
+    Limits(2.0),
+    "u",
+    "m.yaml:1:2",
+)
+OTHER = Job("u/b", "u", "b", (), ("sh",), "true", cap_add=("CAP_NET_RAW",), tags=("x",), prepare=PREPARE)
 ATTEMPT = Attempt(
     "u/a[o=1]",
     1,

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from farm.model.distro import Facts, Image
-from farm.model.job import Attempt, Job
+from farm.model.job import Attempt, ImageKey, Job
 from farm.model.outcome import Outcome
 from farm.model.ports import EngineInfo, Work
 from farm.schedule import policy
@@ -77,7 +77,7 @@ def test_an_attempt_is_committed_before_it_is_told() -> None:
 
     async def go() -> None:
         driver = make_driver(FakeEngine(), recorder)
-        driver.image_ready("a", IMAGE)
+        driver.image_ready(ImageKey("a"), IMAGE)
         await driver.run()
 
     asyncio.run(go())
@@ -92,7 +92,7 @@ def test_a_kill_reaches_attempts_that_were_only_just_started() -> None:
 
     async def go() -> None:
         driver = make_driver(FakeEngine(held=True), recorder)
-        driver.image_ready("a", IMAGE)
+        driver.image_ready(ImageKey("a"), IMAGE)
         driver.kill()
         await driver.run()
 
@@ -103,8 +103,18 @@ def test_a_kill_reaches_attempts_that_were_only_just_started() -> None:
 def test_an_engine_that_raises_ends_the_run_with_its_bug() -> None:
     async def go() -> None:
         driver = make_driver(FakeEngine(bug=ValueError("broken")), Recorder())
-        driver.image_ready("a", IMAGE)
+        driver.image_ready(ImageKey("a"), IMAGE)
         await driver.run()
 
     with pytest.raises(ValueError, match="broken"):
+        asyncio.run(go())
+
+
+def test_whoever_was_to_give_an_image_and_never_will_ends_the_run() -> None:
+    async def go() -> None:
+        driver = make_driver(FakeEngine(), Recorder())
+        driver.abandon(KeyError("no image"))
+        await driver.run()
+
+    with pytest.raises(KeyError, match="no image"):
         asyncio.run(go())

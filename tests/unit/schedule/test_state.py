@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from farm.model.job import Job
+from farm.model.job import ImageKey, Job, Prepare
 from farm.model.limits import Limits
 from farm.model.outcome import Outcome
 from farm.schedule import policy
@@ -25,16 +27,20 @@ from farm.schedule.state import (
 )
 
 MIB = 1 << 20
-DISTROS = ("a", "b", "c")
+A, B = ImageKey("a"), ImageKey("b")
+TOOLS = Prepare("apk add make", ("sh", "-e"))
+PREPARED = ImageKey("a", TOOLS)
+KEYS = (A, B, PREPARED, ImageKey("a", Prepare("apk add gcc", ("sh", "-e"))))
 
 
-def make_job(name: str, distro: str = "a", cpus: float = 1.0, memory_bytes: int = MIB) -> Job:
-    return Job(name, name, distro, (), ("sh",), "", limits=Limits(cpus=cpus, memory_bytes=memory_bytes))
+def make_job(name: str, key: ImageKey = A, cpus: float = 1.0, memory_bytes: int = MIB) -> Job:
+    limits = Limits(cpus=cpus, memory_bytes=memory_bytes)
+    return Job(name, name, key.distro, (), ("sh",), "", limits=limits, prepare=key.prepare)
 
 
 def test_jobs_start_in_order_as_slots_come_free() -> None:
     scheduler = Scheduler([make_job("1"), make_job("2")], policy.budget(1, 100 * MIB, slots=1))
-    assert scheduler.step(ImageReady("a")) == (Start("1", 1),)
+    assert scheduler.step(ImageReady(A)) == (Start("1", 1),)
     assert scheduler.step(AttemptEnded("1", Outcome.PASSED)) == (
         Finish("1", Outcome.PASSED, "", True),
         Start("2", 1),
@@ -47,7 +53,7 @@ def test_jobs_start_in_order_as_slots_come_free() -> None:
 
 def test_a_job_that_can_never_fit_is_an_error_with_the_numbers() -> None:
     scheduler = Scheduler([make_job("1", memory_bytes=200 * MIB)], policy.budget(1, 100 * MIB))
-    finish, done = scheduler.step(ImageReady("a"))
+    finish, done = scheduler.step(ImageReady(A))
     assert isinstance(finish, Finish)
     assert finish.outcome is Outcome.ERROR
     assert "200 MiB" in finish.reason
@@ -56,14 +62,43 @@ def test_a_job_that_can_never_fit_is_an_error_with_the_numbers() -> None:
 
 
 def test_a_failed_image_ends_its_own_jobs_only() -> None:
-    scheduler = Scheduler([make_job("1"), make_job("2", "b")], policy.budget(1, 100 * MIB))
-    assert scheduler.step(ImageFailed("a", "no such file")) == (Finish("1", Outcome.ERROR, "no such file", False),)
-    assert scheduler.step(ImageReady("b")) == (Start("2", 1),)
+    scheduler = Scheduler([make_job("1"), make_job("2", B)], policy.budget(1, 100 * MIB))
+    assert scheduler.step(ImageFailed(A, "no such file")) == (Finish("1", Outcome.ERROR, "no such file", False),)
+    assert scheduler.step(ImageReady(B)) == (Start("2", 1),)
+
+
+def test_jobs_wait_for_what_prepares_their_image_while_others_of_the_distro_run() -> None:
+    jobs = [make_job("1", PREPARED), make_job("2"), make_job("3", ImageKey("a", replace(TOOLS, where="m.yaml:9:1")))]
+    scheduler = Scheduler(jobs, policy.budget(4, 100 * MIB))
+    assert scheduler.step(ImageReady(A)) == (Start("2", 1),)
+    assert scheduler.step(ImageReady(PREPARED)) == (Start("1", 1), Start("3", 1))
+
+
+def test_a_prepare_that_failed_is_an_error_of_exactly_its_jobs() -> None:
+    scheduler = Scheduler(
+        [make_job("1", PREPARED), make_job("2"), make_job("3", PREPARED)], policy.budget(4, 100 * MIB)
+    )
+    assert scheduler.step(ImageFailed(PREPARED, "exit status 100")) == (
+        Finish("1", Outcome.ERROR, "exit status 100", False),
+        Finish("3", Outcome.ERROR, "exit status 100", False),
+    )
+    assert scheduler.step(ImageReady(A)) == (Start("2", 1),)
+
+
+def test_an_interrupt_cancels_what_waits_for_its_prepare_which_may_still_end_either_way() -> None:
+    for late in (ImageReady(PREPARED), ImageFailed(PREPARED, "given up")):
+        scheduler = Scheduler([make_job("1", PREPARED), make_job("2")], policy.budget(4, 100 * MIB))
+        scheduler.step(ImageReady(A))
+        (finish,) = scheduler.step(Interrupted())
+        assert isinstance(finish, Finish)
+        assert (finish.job_id, finish.outcome) == ("1", Outcome.CANCELLED)
+        assert scheduler.step(late) == ()
+        assert scheduler.step(AttemptEnded("2", Outcome.PASSED))[-1] == Done()
 
 
 def test_the_first_interrupt_drains_and_a_kill_cancels() -> None:
     scheduler = Scheduler([make_job("1"), make_job("2")], policy.budget(1, 100 * MIB, slots=1))
-    scheduler.step(ImageReady("a"))
+    scheduler.step(ImageReady(A))
     (finish,) = scheduler.step(Interrupted())
     assert isinstance(finish, Finish)
     assert (finish.job_id, finish.outcome) == ("2", Outcome.CANCELLED)
@@ -77,7 +112,7 @@ def test_a_large_job_is_not_passed_for_ever() -> None:
     small = [make_job(f"small-{n}", memory_bytes=200 * MIB) for n in range(3 * PATIENCE)]
     large = make_job("large", memory_bytes=400 * MIB)
     scheduler = Scheduler([small[0], small[1], large, *small[2:]], policy.Budget(9, 9.0, 400 * MIB, 400 * MIB, 1))
-    running = [c.job_id for c in scheduler.step(ImageReady("a")) if isinstance(c, Start)]
+    running = [c.job_id for c in scheduler.step(ImageReady(A)) if isinstance(c, Start)]
     started = len(running)
     while running != ["large"]:
         ended = running.pop(0)
@@ -92,19 +127,18 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     @initialize(
         shapes=st.lists(
-            st.tuples(st.sampled_from(DISTROS), st.sampled_from([0.1, 1.0, 3.0]), st.integers(1, 30)),
+            st.tuples(st.sampled_from(KEYS), st.sampled_from([0.1, 1.0, 3.0]), st.integers(1, 30)),
             min_size=1,
             max_size=25,
         ),
         slots=st.one_of(st.none(), st.integers(1, 5)),
     )
-    def begin(self, shapes: list[tuple[str, float, int]], slots: int | None) -> None:
-        self.jobs = {
-            str(n): make_job(str(n), distro, cpus, size * MIB) for n, (distro, cpus, size) in enumerate(shapes)
-        }
+    def begin(self, shapes: list[tuple[ImageKey, float, int]], slots: int | None) -> None:
+        self.jobs = {str(n): make_job(str(n), key, cpus, size * MIB) for n, (key, cpus, size) in enumerate(shapes)}
         self.budget = policy.Budget(slots or 3, 4.0, 40 * MIB, 25 * MIB, 2)
         self.scheduler = Scheduler(self.jobs.values(), self.budget)
-        self.open_images = set(DISTROS)
+        self.open_images = set(KEYS)
+        self.failed_images: set[ImageKey] = set()
         self.running: set[str] = set()
         self.started: set[str] = set()
         self.finished: set[str] = set()
@@ -122,12 +156,14 @@ class SchedulerMachine(RuleBasedStateMachine):
                 assert number == 1
                 assert not self.stopping
                 assert job_id not in self.started
-                assert self.jobs[job_id].distro not in self.open_images
+                assert self.jobs[job_id].image_key not in self.open_images | self.failed_images
                 self.started.add(job_id)
                 self.running.add(job_id)
             case Cancel(job_id):
                 assert job_id in self.running
-            case Finish(job_id, _, _, attempted):
+            case Finish(job_id, outcome, reason, attempted):
+                if outcome is Outcome.ERROR and reason == "gone":
+                    assert self.jobs[job_id].image_key in self.failed_images
                 assert job_id not in self.finished
                 assert job_id not in self.running
                 assert attempted == (job_id in self.started)
@@ -138,9 +174,11 @@ class SchedulerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.open_images)
     @rule(data=st.data(), ready=st.booleans())
     def image(self, data: st.DataObject, ready: bool) -> None:
-        distro = data.draw(st.sampled_from(sorted(self.open_images)))
-        self.open_images.discard(distro)
-        self.feed(ImageReady(distro) if ready else ImageFailed(distro, "gone"))
+        key = data.draw(st.sampled_from([each for each in KEYS if each in self.open_images]))
+        self.open_images.discard(key)
+        if not ready:
+            self.failed_images.add(key)
+        self.feed(ImageReady(key) if ready else ImageFailed(key, "gone"))
 
     @precondition(lambda self: self.running)
     @rule(data=st.data(), outcome=st.sampled_from([Outcome.PASSED, Outcome.FAILED, Outcome.CANCELLED]))

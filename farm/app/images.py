@@ -1,0 +1,59 @@
+"""Which image each job of a run gets: its distro's, or what is prepared from that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from farm.app.preparing import Unprepared
+from farm.model.distro import Distro, Image
+from farm.model.job import ImageKey, Prepare
+from farm.schedule.driver import Driver
+
+Supply: TypeAlias = Callable[[Distro], Awaitable[Image | str]]
+"""The image of a distro, or the sentence that its jobs end with."""
+Prepared: TypeAlias = Callable[[Distro, Image, Prepare], Awaitable[Image | Unprepared]]
+"""What is made of a distro's image."""
+
+
+class Images:
+    """Gives the driver the images that jobs wait for, each as soon as it is there.
+
+    ``known`` are those of distros that are there already, or sentences why not; ``tell`` hears of what could not be prepared.
+    """
+
+    def __init__(
+        self,
+        supply: Supply,
+        prepare: Prepared,
+        known: Mapping[str, Image | str],
+        driver: Driver,
+        tell: Callable[[Unprepared], None],
+    ) -> None:
+        self._supply = supply
+        self._prepare = prepare
+        self._known = known
+        self._driver = driver
+        self._tell = tell
+
+    async def provide(self, distro: Distro, keys: Sequence[ImageKey]) -> None:
+        """Those of ``distro``: its own once, and what is prepared from it."""
+        try:
+            base = self._known.get(distro.name) or await self._supply(distro)
+            await asyncio.gather(*(self._provide(distro, base, key) for key in keys))
+        except Exception as bug:  # noqa: BLE001 - jobs would wait for ever: the driver's run() is who reports it
+            self._driver.abandon(bug)
+
+    async def _provide(self, distro: Distro, base: Image | str, key: ImageKey) -> None:
+        if isinstance(base, str):
+            self._driver.image_failed(key, base)
+        elif key.prepare is None:
+            self._driver.image_ready(key, base)
+        else:
+            image = await self._prepare(distro, base, key.prepare)
+            if isinstance(image, Image):
+                self._driver.image_ready(key, image)
+            else:
+                self._tell(image)
+                self._driver.image_failed(key, image.reason)

@@ -1,0 +1,194 @@
+"""Prepared images for the jobs of one run: made beside its other jobs, held in the store for as long as it goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TypeAlias
+
+from farm.app.turns import InTurn
+from farm.errors import FarmError, GivenUpError
+from farm.image.building import BuildError
+from farm.image.prepared import Preparation, prepared
+from farm.image.store import RemovedError, Store
+from farm.image.unpacking import Stopped
+from farm.matrix.prepare import script
+from farm.model.build import Network
+from farm.model.distro import Distro, Image
+from farm.model.job import Prepare
+from farm.model.paths import safe_name
+from farm.model.ports import Builder
+from farm.report.logs import tail
+from farm.units import format_duration
+
+Make: TypeAlias = Callable[[Image, Preparation, Store, Builder, Stopped, Callable[[str, str], None]], Image]
+"""``farm.image.prepared.prepared``."""
+
+_AT_ONCE = 2
+_THREADS = 64  # most of them wait for one of the two turns, so that those whose image is there need not
+_TOLD_EVERY_S = 10.0
+_LOG_LINES = 20
+_LINE_CHARACTERS = 120
+_NETWORK = "if it needs the network: write network: host in its prepare"
+
+
+@dataclass(frozen=True, slots=True)
+class Unprepared:
+    """Why there is no image: ``reason`` is the sentence that its jobs end with.
+
+    ``headline``, ``log_path`` below the run's folder and ``excerpt`` are those of a command that failed, else empty.
+    """
+
+    reason: str
+    headline: str = ""
+    log_path: str = ""
+    excerpt: str = ""
+
+    def note(self, folder: str = "") -> str:
+        """What people are told of it once, the excerpt on lines of its own; the log's path begins with ``folder``."""
+        if not self.headline:
+            return ""
+        log = f"; log: {os.path.join(folder, self.log_path)}" if self.log_path else ""
+        return "\n".join([self.headline + log, *(each for each in self.excerpt.split("\n") if each)])
+
+
+class Preparing:
+    """A context manager: at its end what still goes on is given up, and images may be removed again.
+
+    ``note`` is told, on the loop's thread, how far commands have come. ``stopped`` is asked on other threads: nobody waits for
+    a prepared image any more once the run is interrupted.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        builder: Builder,
+        run_dir: str,
+        note: Callable[[str], None],
+        stopped: Stopped,
+        make: Make = prepared,
+    ) -> None:
+        self._store = store
+        self._builder = builder
+        self._run_dir = run_dir
+        self._note = note
+        self._stopped = stopped
+        self._make = make
+        self._ended = threading.Event()
+        self._turns = threading.BoundedSemaphore(_AT_ONCE)
+        self._pool = ThreadPoolExecutor(_THREADS, "prepare")
+        self._held = contextlib.ExitStack()
+
+    def __enter__(self) -> Preparing:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # As with imports: the threads give up soon, and this process ends only when they have.
+        self._ended.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._held.close()
+
+    async def image(self, distro: Distro, base: Image, prepare: Prepare) -> Image | Unprepared:
+        """What ``prepare`` makes of ``base``, the image of ``distro``."""
+        loop = asyncio.get_running_loop()
+        try:
+            text = script(prepare, distro, base.facts)
+            if not text.strip():
+                return base
+            wanted = _preparation(distro.name, text, prepare)
+            while True:
+                found = await loop.run_in_executor(self._pool, self._made, base, wanted, loop)
+                if isinstance(found, Unprepared):
+                    return found
+                with contextlib.suppress(RemovedError):  # between the two: it is made anew
+                    self._held.enter_context(self._store.hold(found.digest))
+                    return found
+        except FarmError as error:
+            return Unprepared(
+                "; ".join(part for part in (f"prepare: {error.brief}", error.detail, error.remedy) if part)
+            )
+        except OSError as error:
+            return Unprepared(f"prepare: {error}")
+
+    def _made(self, base: Image, wanted: Preparation, loop: asyncio.AbstractEventLoop) -> Image | Unprepared:
+        """On a thread of the pool."""
+
+        def note(text: str) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and the command is being given up
+                loop.call_soon_threadsafe(self._note, text)
+
+        builder = InTurn(self._builder, self._turns)
+        try:
+            made = self._make(base, wanted, self._store, builder, self._is_stopped, _Telling(note))
+        except GivenUpError:
+            raise
+        except BuildError as error:
+            return self._failed(base, wanted, error)
+        if builder.took_s is not None:
+            note(f"prepared {wanted.name} in {format_duration(builder.took_s)}")
+        return made
+
+    def _is_stopped(self) -> bool:
+        return self._ended.is_set() or self._stopped()
+
+    def _failed(self, base: Image, wanted: Preparation, error: BuildError) -> Unprepared:
+        why = "; ".join(part for part in (error.brief, error.detail) if part)
+        path = os.path.join("prepare", f"{safe_name(wanted.name)}-{_key(base, wanted)}.log")
+        try:
+            os.makedirs(os.path.join(self._run_dir, "prepare"), exist_ok=True)
+            shutil.copyfile(error.log_path, os.path.join(self._run_dir, path))
+        except OSError as trouble:
+            # A full disk, say. What the command did is the news, and the farm's folder has its log still.
+            return Unprepared(
+                f"prepare: {why}; its log could not be copied: {trouble}", f"{why}; log: {error.log_path}"
+            )
+        remedies = [error.remedy] if error.remedy else []
+        if wanted.network is Network.NONE and "network: host" not in error.remedy:
+            remedies.append(_NETWORK)
+        excerpt = tail(self._run_dir, path, _LOG_LINES).text
+        return Unprepared(f"prepare: {why}; log: {path}", "; ".join((why, *remedies)), path, excerpt)
+
+
+class _Telling:
+    """What a command said last as a sentence now and then; the first one only when it has gone on for a while."""
+
+    def __init__(self, note: Callable[[str], object]) -> None:
+        self._note = note
+        self._next_s = time.monotonic() + _TOLD_EVERY_S
+
+    def __call__(self, name: str, line: str) -> None:
+        now_s = time.monotonic()
+        if now_s < self._next_s:
+            return
+        self._next_s = now_s + _TOLD_EVERY_S
+        text = " ".join(line.split())
+        self._note(f"preparing {name}: {text[:_LINE_CHARACTERS]}{'…' if len(text) > _LINE_CHARACTERS else ''}")
+
+
+def _preparation(name: str, text: str, prepare: Prepare) -> Preparation:
+    return Preparation(
+        name=name,
+        script=text,
+        argv=(*prepare.shell, "-c", text),
+        env=prepare.env,
+        network=prepare.network,
+        binds=prepare.binds,
+        timeout_s=prepare.timeout_s,
+        limits=prepare.limits,
+    )
+
+
+def _key(base: Image, wanted: Preparation) -> str:
+    """Eight digits that tell the logs of one distro apart."""
+    return hashlib.sha256(repr((base.digest, wanted)).encode("utf-8", "surrogatepass")).hexdigest()[:8]
