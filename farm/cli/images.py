@@ -77,13 +77,28 @@ def pull(references: tuple[str, ...], matrix: str | None) -> None:
 
 @image.command(name="ls")
 @options.table_format
-@click.option("--json", "as_json", is_flag=True, help="For programs: a list of images.")
-def list_images(style: str, as_json: bool) -> None:
-    """Show the images of the store, the one used last first."""
+@click.option("--json", "as_json", is_flag=True, help="For programs: a list of images, or of distros.")
+@click.option("--available", "catalogue", is_flag=True, help="Instead the distros that a matrix file here can name.")
+@click.argument("patterns", nargs=-1, metavar="[PATTERN...]")
+def list_images(style: str, as_json: bool, catalogue: bool, patterns: tuple[str, ...]) -> None:
+    """Show the images of the store, the one used last first.
+
+    With --available the distros of distros/ here, of FARM_DISTROS and of the farm's own catalogue: all of them, or those
+    whose names fit a PATTERN.
+
+    \b
+    farm image ls --available 'debian-*' alpine-edge
+    """
     from tabulate import tabulate
 
     from farm.app.host import store_at
+    from farm.cli import available
 
+    if catalogue:
+        available.show(patterns, style, as_json=as_json)
+        return
+    if patterns:
+        raise UsageError("names choose among distros, not among images", "", "farm image ls --available NAME")
     stored = store_at(options.home()).stored()
     if as_json:
         click.echo(json.dumps([_document(each) for each in stored], indent=2))
