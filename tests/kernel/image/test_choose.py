@@ -106,6 +106,14 @@ def test_a_file_of_this_host_serves_before_what_was_fetched_for_those_after_it(w
     assert text(chosen("/three.tar", own)) == "anew"
 
 
+def test_a_record_that_cannot_be_read_costs_its_own_source_only(web, chosen, images):
+    first = chosen("/one.tar")
+    (Path(images.store.rootfs_dir) / first.image.digest / "image.json").write_text("no record")
+    found = chosen("/one.tar", "/two.tar")
+    assert text(found) == "two"
+    assert found.why
+
+
 def test_a_folder_is_known_by_its_content(web, chosen, images):
     tree = images.folder / "tree"
     tree.mkdir()
