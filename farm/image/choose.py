@@ -69,7 +69,7 @@ def first_of(
         except ImageError as error:
             if len(distro.sources) == 1:
                 raise
-            failures.append("; ".join(part for part in (error.brief, error.detail) if part))
+            failures.append(": ".join(part for part in (error.brief, error.detail) if part))
         else:
             return Chosen(image, source, "; ".join(failures))
     raise ImageError(

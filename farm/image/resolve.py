@@ -7,7 +7,7 @@ import os
 import stat
 import threading
 
-from farm.errors import DiskError, ImageError
+from farm.errors import DiskError, GivenUpError, ImageError
 from farm.image import host, pack
 from farm.image.bootstrap import bootstrap, bootstrapped
 from farm.image.building import Said
@@ -71,12 +71,12 @@ def known(source: Source, store: Store, stopped: Stopped = lambda: False) -> Ima
 
     A file or a directory is read for it, unless it is as it was the last time. ``host`` is never known: it is always there.
     """
-    if source.kind in (SourceKind.URL, SourceKind.REGISTRY):
-        return image_of(source, store)
-    if source.recipe is not None:
-        return bootstrapped(source.recipe, store)
     cache = DigestCache(store.digests_dir)
     try:
+        if source.kind in (SourceKind.URL, SourceKind.REGISTRY):
+            return image_of(source, store)
+        if source.recipe is not None:
+            return bootstrapped(source.recipe, store)
         if source.kind is SourceKind.DIRECTORY:
             return store.lookup(cache.of_tree(os.path.realpath(source.path), stopped)[0])
         if source.kind is SourceKind.TARBALL:
@@ -85,8 +85,10 @@ def known(source: Source, store: Store, stopped: Stopped = lambda: False) -> Ima
                 return store.lookup(cache.of_file(fd, source.path, stopped))
             finally:
                 os.close(fd)
-    except OSError:
-        pass  # whoever imports it says what is wrong with it
+    except GivenUpError:
+        raise
+    except (ImageError, OSError):
+        pass  # whoever resolves it says what is wrong with it
     return None
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from farm.matrix import schema
+from farm.matrix.distro_schema import DistroEntry, RecipeEntry
 from farm.matrix.problems import Problem
 from farm.matrix.source import Place, SourceText
 from farm.matrix.tree import MappingNode, Node, Scalar, SequenceNode
@@ -20,6 +21,8 @@ _PLACES: Mapping[str, type[BaseModel]] = {
     "strategy": schema.Strategy,
     "jobs.<id>": schema.JobEntry,
     "the top of the file": schema.MatrixFile,
+    "a distro": DistroEntry,
+    "a bootstrap": RecipeEntry,
 }
 """Where else an unknown key might belong, in the words of a remedy."""
 

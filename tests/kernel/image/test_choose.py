@@ -51,7 +51,7 @@ def text(found):
 def test_the_first_that_serves_is_the_image_and_it_is_recorded(web, chosen, images):
     found = chosen("/none.tar", "/two.tar", "/one.tar")
     assert (text(found), found.image.source, found.source.path) == ("two", *[f"{web.url}/two.tar"] * 2)
-    assert found.why == f"cannot fetch {web.url}/none.tar; the server says 404 Not Found"
+    assert found.why == f"cannot fetch {web.url}/none.tar: the server says 404 Not Found"
     assert images.store.lookup(found.image.digest).source == f"{web.url}/two.tar"
     assert chosen("/one.tar", "/two.tar", fresh=True).why == ""
 
@@ -76,7 +76,7 @@ def test_where_none_serves_there_is_one_error_with_a_line_for_each(web, chosen, 
     assert [
         each in line
         for each, line in zip(
-            ("none.tar; the server says 404", "broken.tar", "bootstrap of sid"),
+            ("none.tar: the server says 404", "broken.tar", "bootstrap of sid"),
             caught.value.detail.splitlines(),
             strict=True,
         )
@@ -104,6 +104,14 @@ def test_a_file_of_this_host_serves_before_what_was_fetched_for_those_after_it(w
     path.write_bytes(packed([entry("hello", b"anew")]))
     assert text(chosen(own, "/two.tar")) == "anew"
     assert text(chosen("/three.tar", own)) == "anew"
+
+
+def test_a_record_that_cannot_be_read_costs_its_own_source_only(web, chosen, images):
+    first = chosen("/one.tar")
+    (Path(images.store.rootfs_dir) / first.image.digest / "image.json").write_text("no record")
+    found = chosen("/one.tar", "/two.tar")
+    assert text(found) == "two"
+    assert found.why
 
 
 def test_a_folder_is_known_by_its_content(web, chosen, images):
@@ -154,7 +162,7 @@ def test_a_run_is_told_where_another_source_than_the_first_served(web, images):
     with Supply(images.store, images.id_map, UnpackLimits(), notes.append) as supply:
         assert isinstance(asyncio.run(supply.image(distro)), Image)
     assert notes[-1].startswith(
-        f"d: from {web.url}/two.tar, because cannot fetch {web.url}/none.tar; the server says 404"
+        f"d: from {web.url}/two.tar, because cannot fetch {web.url}/none.tar: the server says 404"
     )
 
 
