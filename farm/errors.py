@@ -35,6 +35,10 @@ class ImageError(FarmError):
     """An image that could not be had: missing, damaged, refused. The jobs that need it end as ``error``."""
 
 
+class DiskError(ImageError):
+    """An image that could not be had for a fault of this host: its disk is full, or fails. No other source would help."""
+
+
 class GivenUpError(ImageError):
     """Nobody needs the image any more: the run that wanted it is ending. ``what`` it was about to do, or with what."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from farm.errors import ImageError
 from farm.image.digests import DigestCache
 from farm.matrix.problems import MatrixError, Problem
-from farm.model.distro import Distro, SourceKind
+from farm.model.distro import Distro, Source, SourceKind
 
 
 def check_digests(distros: Iterable[Distro], cache: DigestCache, stopped: Callable[[], bool] = lambda: False) -> None:
@@ -16,14 +16,16 @@ def check_digests(distros: Iterable[Distro], cache: DigestCache, stopped: Callab
 
     A file that cannot be read is left to whoever imports it, and so is all that is left when ``stopped`` says so.
     """
-    problems = [problem for distro in distros if (problem := _problem(distro, cache, stopped)) is not None]
+    tarballs = (
+        (distro, source) for distro in distros for source in distro.sources if source.kind is SourceKind.TARBALL
+    )
+    problems = [found for each in tarballs if (found := _problem(*each, cache, stopped)) is not None]
     if problems:
         raise MatrixError(tuple(problems))
 
 
-def _problem(distro: Distro, cache: DigestCache, stopped: Callable[[], bool]) -> Problem | None:
-    source = distro.source
-    if source.kind is not SourceKind.TARBALL or source.sha256 is None:
+def _problem(distro: Distro, source: Source, cache: DigestCache, stopped: Callable[[], bool]) -> Problem | None:
+    if source.sha256 is None:
         return None
     try:
         fd = os.open(source.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

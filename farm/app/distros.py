@@ -22,7 +22,7 @@ def find_distro(wanted: str, matrix: str | None, catalogue: Sequence[str]) -> Di
     then in the folders ``catalogue``. Raises ``UsageError`` with the nearest name, or with what is wrong with the files.
     """
     if "/" in wanted:
-        return Distro(os.path.basename(wanted.rstrip("/")) or "root", _source(wanted))
+        return Distro(os.path.basename(wanted.rstrip("/")) or "root", (_source(wanted),))
     path = matrix or MATRIX
     defined: dict[str, Distro] = {}
     if matrix is not None or os.path.exists(path):

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from farm.app.digests import check_digests
 from farm.app.host import id_map, require_root, unpack_limits, writable_store
+from farm.engine.build import LocalBuilder
 from farm.errors import UsageError
+from farm.image.choose import first_of
 from farm.image.digests import DigestCache
-from farm.image.resolve import resolve
 from farm.matrix.load import load
 from farm.matrix.lockfile import Locked, lock_path, locked, moved, read_lock, render, unlocked
 from farm.model.distro import Distro, Image
@@ -36,10 +37,12 @@ def make(matrix: str, home: str, catalogue: tuple[str, ...]) -> Lock:
     distros = load(matrix, catalogue).distros
     store = writable_store(home)
     check_digests(distros, DigestCache(store.digests_dir))
-    path, given = lock_path(matrix), (id_map(), unpack_limits())
+    path, ids, limits = lock_path(matrix), id_map(), unpack_limits()
+    builder = LocalBuilder(ids)
     folder = os.path.dirname(os.path.abspath(path))
     entries = {
-        each.name: locked(each, resolve(each.source, store, given[0], limits=given[1]), folder) for each in distros
+        each.name: locked(each, first_of(each, store, ids, limits=limits, builder=builder).image, folder)
+        for each in distros
     }
     try:
         _write(path, render(entries))

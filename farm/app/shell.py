@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from farm.app.distros import find_distro
 from farm.app.folder import new_run_id
 from farm.app.host import id_map, require_root, unpack_limits, views, writable_store
+from farm.engine.build import LocalBuilder
 from farm.engine.shell import run_shell
 from farm.errors import UsageError
-from farm.image.resolve import resolve
+from farm.image.choose import first_of
 from farm.image.store import Store
 from farm.model.distro import Distro, Image
 from farm.model.limits import Limits
@@ -48,7 +49,8 @@ def shell(options: ShellOptions) -> int:
         )
     distro = find_distro(options.distro, options.matrix, options.catalogue)
     store = writable_store(options.home)
-    image = resolve(distro.source, store, id_map(), limits=unpack_limits())
+    ids = id_map()
+    image = first_of(distro, store, ids, limits=unpack_limits(), builder=LocalBuilder(ids)).image
     with store.hold(image.digest):
         code = asyncio.run(_on_terminal(options, distro, image, store))
     return code if code >= 0 else 128 - code

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
+from farm.app.saying import Saying
+from farm.app.turns import Turns
 from farm.errors import FarmError
+from farm.image.choose import Chosen, first_of
 from farm.image.limits import UnpackLimits
-from farm.image.resolve import resolve
 from farm.image.store import RemovedError, Store
 from farm.kernel.userns import IdMap
 from farm.model.distro import Distro, Image
@@ -26,14 +28,17 @@ class Supply:
     """A context manager: at its end imports that still go on are given up, and images may be removed again.
 
     Beside that it deletes what imports of killed runs left unfinished. ``note`` is told, on the loop's thread, how far what
-    is fetched has come.
+    is fetched has come, and where another source than a distro's first one served.
     """
 
-    def __init__(self, store: Store, id_map: IdMap, limits: UnpackLimits, note: Callable[[str], None]) -> None:
+    def __init__(
+        self, store: Store, id_map: IdMap, limits: UnpackLimits, note: Callable[[str], None], turns: Turns
+    ) -> None:
         self._store = store
         self._id_map = id_map
         self._limits = limits
         self._note = note
+        self._turns = turns
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(_UNPACKERS, "image")
         self._held = contextlib.ExitStack()
@@ -56,18 +61,28 @@ class Supply:
             while True:
                 found = await self._in_thread(distro)
                 with contextlib.suppress(RemovedError):  # between the two: it is made anew
-                    self._held.enter_context(self._store.hold(found.digest))
-                    return found
+                    self._held.enter_context(self._store.hold(found.image.digest))
+                    if found.why:
+                        self._note(f"{distro.name}: from {found.source.path or found.source.kind}, because {found.why}")
+                    return found.image
         except FarmError as error:
-            return "; ".join(part for part in (f"image: {error.brief}", error.detail, error.remedy) if part)
+            parts = (f"image: {error.brief}", *error.detail.splitlines(), error.remedy)
+            return "; ".join(part for part in parts if part)
         except OSError as error:
             return f"image: {error}"
 
-    async def _in_thread(self, distro: Distro) -> Image:
+    async def _in_thread(self, distro: Distro) -> Chosen:
         loop = asyncio.get_running_loop()
-        given = (distro.source, self._store, self._id_map, self._stop.is_set, self._limits)
-        told = _Telling(lambda text: loop.call_soon_threadsafe(self._note, text))
-        return await loop.run_in_executor(self._pool, lambda: resolve(*given, progress=told))
+        given = (distro, self._store, self._id_map, self._stop.is_set, self._limits)
+
+        def note(text: str) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and the import is being given up
+                loop.call_soon_threadsafe(self._note, text)
+
+        return await loop.run_in_executor(
+            self._pool,
+            lambda: first_of(*given, progress=_Telling(note), said=Saying(note), builder=self._turns.builder()),
+        )
 
 
 class _Telling:
@@ -83,5 +98,4 @@ class _Telling:
             return
         self._next_s[name] = now_s + _TOLD_EVERY_S
         size = f"{format_bytes(have_bytes)} of {format_bytes(of_bytes)}" if of_bytes else format_bytes(have_bytes)
-        with contextlib.suppress(RuntimeError):  # the loop has ended, and the import is being given up
-            self._note(f"fetching {name}: {size}")
+        self._note(f"fetching {name}: {size}")

@@ -61,15 +61,18 @@ def pull(references: tuple[str, ...], matrix: str | None) -> None:
     from farm.app.distros import find_distro
     from farm.app.host import id_map, require_root, unpack_limits, writable_store
     from farm.cli.transfers import transfers
-    from farm.image.resolve import resolve
+    from farm.image.choose import first_of
 
     require_root()
     store = writable_store(options.home())
     for each in references:
-        source = find_distro(each, matrix, options.catalogue()).source
+        distro = find_distro(each, matrix, options.catalogue())
         with transfers() as told:
-            found = resolve(source, store, id_map(), limits=unpack_limits(), progress=told, fresh=True)
+            chosen = first_of(distro, store, id_map(), limits=unpack_limits(), progress=told, fresh=True)
+        found = chosen.image
         click.echo(f"{found.digest[:12]}  {printable(found.facts.pretty_name or found.source)}")
+        if chosen.why:
+            click.echo(printable(f"{each}: from {chosen.source.path}, because {chosen.why}"), err=True)
 
 
 @image.command(name="ls")

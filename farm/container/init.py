@@ -53,7 +53,7 @@ _OOM_FIRST = 500  # so that the kernel picks the command before PID 1, whose dea
 class Init:
     """The loop of PID 1. Owns ``control``, its socket."""
 
-    __slots__ = ("_children", "_control", "_hold", "_oom_fd", "_socket_calls", "_wakeup_read")
+    __slots__ = ("_children", "_control", "_hold", "_oom_fd", "_poller", "_socket_calls", "_wakeup_read")
 
     def __init__(self, control: sockets.Socket) -> None:
         self._control = control
@@ -71,6 +71,12 @@ class Init:
             self._socket_calls = SocketCalls(listener_fd)
         self._wakeup_read, wakeup_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signals.wake_on(signals.SIGCHLD, wakeup_write)
+        # Now, because the first command may already take away what a process may open. And not poll(2), which fails where
+        # more is watched than RLIMIT_NOFILE allows, and anybody here may lower ours.
+        self._poller = select.epoll()
+        for fd in (self._control.fileno(), self._wakeup_read, listener_fd):
+            if fd >= 0:
+                self._poller.register(fd, select.EPOLLIN)
         os.umask(0o022)
 
     def spawn(
@@ -117,15 +123,9 @@ class Init:
     def loop(self, *, hold: bool) -> None:
         """Serve until the main command has ended (and, where ``hold``, somebody said to go), or nobody is there."""
         self._hold = hold
-        # Not poll(2), which fails where more is watched than RLIMIT_NOFILE allows, and anybody here may lower ours.
-        poller = select.epoll()
-        poller.register(self._control.fileno(), select.EPOLLIN)
-        poller.register(self._wakeup_read, select.EPOLLIN)
-        if self._socket_calls is not None:
-            poller.register(self._socket_calls.listener_fd, select.EPOLLIN)
         main_running = _MAIN in self._children.values()
         while main_running or self._hold:
-            for fd, _ in poller.poll():
+            for fd, _ in self._poller.poll():
                 if fd == self._wakeup_read:
                     _drain(fd)
                 elif fd != self._control.fileno():

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from farm.container.spec import ContainerSpec, Host
 from farm.kernel.mount import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
+from farm.model.build import Network
 
 SCRATCH = "/c"
 ROOT = "/c/root"
@@ -95,6 +96,19 @@ class Bind:
     @property
     def step(self) -> str:
         return f"bind {_inside(self.target)}"
+
+
+@dataclass(frozen=True, slots=True)
+class BindInside:
+    """Bind ``source`` at ``target``, a path inside, made where it is not there; links in it lead nowhere outside (B02)."""
+
+    source: str
+    target: str
+    read_only: bool
+
+    @property
+    def step(self) -> str:
+        return f"bind {self.target}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +198,7 @@ Operation = (
     Mount
     | MountDisk
     | Bind
+    | BindInside
     | BindCgroups
     | MakeDirectory
     | WriteFile
@@ -222,16 +237,8 @@ def first(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
 def identity(spec: ContainerSpec) -> tuple[Operation, ...]:
     """What it is called: all that depends on the host name. As plain files, so that tests may edit or replace them."""
     etc = f"{_upper(0)}/etc"
-    hosts = (
-        "127.0.0.1\tlocalhost\n"
-        "::1\tlocalhost ip6-localhost ip6-loopback\n"
-        "fe00::0\tip6-localnet\n"
-        "ff02::1\tip6-allnodes\n"
-        "ff02::2\tip6-allrouters\n"
-        f"127.0.1.1\t{spec.hostname}\n"
-    )
     return (
-        WriteFile(f"{etc}/hosts", hosts),
+        WriteFile(f"{etc}/hosts", f"{spec.hosts}127.0.1.1\t{spec.hostname}\n"),
         WriteFile(f"{etc}/hostname", f"{spec.hostname}\n"),
         SetHostname(spec.hostname),
     )
@@ -240,7 +247,13 @@ def identity(spec: ContainerSpec) -> tuple[Operation, ...]:
 def middle(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
     """Its file systems, and what is hidden of them."""
     resolv_conf = WriteFile(f"{_upper(0)}/etc/resolv.conf", spec.resolv_conf)
-    return (resolv_conf, *_overlays(spec), *_proc(host), *_dev(host.id_base), *_sys(host), *_hidden(host))
+    network = _network(host) if spec.network is Network.NONE else ()
+    file_systems = (*_overlays(spec), _proc(), *network, *_dev(host.id_base), *_sys(host), *_hidden(host))
+    return (
+        resolv_conf,
+        *file_systems,
+        *(BindInside(each.source, each.target, not each.writable) for each in spec.binds),
+    )
 
 
 def last(spec: ContainerSpec) -> tuple[Operation, ...]:
@@ -254,6 +267,8 @@ def last(spec: ContainerSpec) -> tuple[Operation, ...]:
 
 def _scratch(spec: ContainerSpec, owner: int) -> tuple[Operation, ...]:
     """The space that everything written goes to. tmpfs pages are charged to the job's memory quota."""
+    if spec.scratch_dir:
+        return (Bind(spec.scratch_dir, SCRATCH),)
     if spec.on_disk:
         return (MountDisk(SCRATCH, owner),)
     data = f"size={spec.limits.memory_bytes},mode=755,uid={owner},gid={owner}"
@@ -286,12 +301,15 @@ def overlay_options(lowers: tuple[str, ...], upper: str, work: str) -> str:
     return f"lowerdir={lower},upperdir={upper},workdir={work}"
 
 
-def _proc(host: Host) -> tuple[Operation, ...]:
-    """/proc, while it can still be written the two settings that let an unprivileged root serve port 80 and ping."""
+def _proc() -> Operation:
+    return Mount("proc", f"{ROOT}/proc", _NO_EXEC, "", "proc")
+
+
+def _network(host: Host) -> tuple[Operation, ...]:
+    """Its own network: ``lo``, and while /proc can be written, what lets an unprivileged root serve port 80 and ping."""
     net = f"{ROOT}/proc/sys/net/ipv4"
     last_id = host.id_base + 65535 if host.id_base else 2147483647
     return (
-        Mount("proc", f"{ROOT}/proc", _NO_EXEC, "", "proc"),
         RaiseLoopback(),
         WriteFile(f"{net}/ip_unprivileged_port_start", "0", new=False),
         WriteFile(f"{net}/ping_group_range", f"{host.id_base} {last_id}", new=False),

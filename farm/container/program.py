@@ -82,6 +82,8 @@ def _lowered(operation: plan.Operation, host: Host, group: Group | None) -> tupl
         case plan.Bind(source, target, read_only):
             bind = _mount(source, target, "", MS_BIND)
             return (bind, ("make_read_only", (os.fsencode(target), 0))) if read_only else (bind,)
+        case plan.BindInside(source, target, read_only):
+            return (("bind_inside", (source, plan.ROOT, target, int(read_only))),)
         case plan.BindCgroups(target):
             return _cgroups(target, group) if group is not None else ()
         case plan.MakeDirectory(path, mode):

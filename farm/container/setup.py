@@ -13,14 +13,14 @@ import os
 import sys
 
 from farm.errors import KernelError
-from farm.kernel import capability, process, seccomp
+from farm.kernel import capability, files, process, seccomp
 from farm.kernel import mount as m
 
 _SIOCSIFFLAGS = 0x8914
 _LOOPBACK_UP = (
     b"lo" + bytes(14) + (0x1 | 0x40).to_bytes(2, sys.byteorder) + bytes(14)
 )  # struct ifreq: IFF_UP | IFF_RUNNING
-_FILE_TYPE, _PIPE = 0o170000, 0o010000  # S_IFMT and S_IFIFO of inode(7)
+_FILE_TYPE, _PIPE, _DIRECTORY = 0o170000, 0o010000, 0o040000  # S_IFMT, S_IFIFO and S_IFDIR of inode(7)
 _REHEARSALS = 32
 _REHEARSAL = tuple(
     ("rehearse", call, arguments)
@@ -106,6 +106,23 @@ class Setup:
     def make_read_only(self, target: bytes, recursive: int) -> None:
         """Make the mount at ``target`` read-only, and those below it."""
         m.mount_setattr(target, m.MOUNT_ATTR_RDONLY, recursive=bool(recursive))
+
+    def bind_inside(self, source: str, root: str, target: str, read_only: int) -> None:
+        """Bind ``source`` at ``target`` below ``root``, by descriptor."""
+        flags = m.MOUNT_ATTR_NOSUID | m.MOUNT_ATTR_NODEV | (m.MOUNT_ATTR_RDONLY if read_only else 0)
+        tree = m.open_tree(source)
+        root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            m.mount_setattr("", flags, dir_fd=tree)
+            is_directory = os.fstat(tree).st_mode & _FILE_TYPE == _DIRECTORY
+            point = files.made_inside(root_fd, target, is_directory=is_directory)
+            try:
+                m.move_mount(tree, "", dir_fd=point)
+            finally:
+                os.close(point)
+        finally:
+            os.close(root_fd)
+            os.close(tree)
 
     def mount_disk(self, target: str, owner: int) -> None:
         """Mount the block device that came with the request; its file system is ext4."""

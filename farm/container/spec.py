@@ -5,8 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from farm.kernel import capability
+from farm.model.build import Bind, Network
 from farm.model.distro import Overlay
 from farm.model.limits import Limits
+
+NO_NETWORK = "# loopback only: this container has no network\n"
+LOOPBACK_HOSTS = (
+    "127.0.0.1\tlocalhost\n"
+    "::1\tlocalhost ip6-localhost ip6-loopback\n"
+    "fe00::0\tip6-localnet\n"
+    "ff02::1\tip6-allnodes\n"
+    "ff02::2\tip6-allrouters\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +26,12 @@ class ContainerSpec:
     ``overlays`` are host paths (the launcher maps them to its idmapped views). ``environment`` is what the command gets,
     whole. ``direct``, where it is not empty, is tried in place of ``argv`` first. ``capabilities`` are bits.
     ``filter_id`` names a seccomp filter the launcher was given before, 0 for none. ``on_disk`` says that the scratch
-    space is a block device whose descriptor comes with the request, instead of a tmpfs. ``personality`` is the execution
+    space is a block device whose descriptor comes with the request, instead of a tmpfs; ``scratch_dir``, where it is not
+    empty, that it is this empty directory of the host, which keeps what is written. ``personality`` is the execution
     domain of personality(2): PER_LINUX32 makes uname(2) speak to 32-bit programs. ``hold`` keeps the container after its
     command has ended until it is released. ``terminal``, where it is not empty, is the size (``struct winsize``) of a
-    pseudo-terminal for the command; its other end comes back with the answer.
+    pseudo-terminal for the command; its other end comes back with the answer. ``hosts`` goes before what /etc/hosts says of
+    the container itself.
     """
 
     overlays: tuple[Overlay, ...]
@@ -32,11 +44,15 @@ class ContainerSpec:
     no_new_privs: bool = True
     filter_id: int = 0
     on_disk: bool = False
+    scratch_dir: str = ""
+    network: Network = Network.NONE
+    binds: tuple[Bind, ...] = ()
     personality: int = 0
     hold: bool = False
     terminal: bytes = b""
     direct: tuple[str, ...] = ()
-    resolv_conf: str = "# loopback only: this container has no network\n"
+    resolv_conf: str = NO_NETWORK
+    hosts: str = LOOPBACK_HOSTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,9 +59,9 @@ def document(data: bytes, sha256: str | None, name: str) -> dict[str, object]:
     try:
         given = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise ImageError(f"{name} is no image", f"its manifest is no JSON: {error}", _REMEDY) from error
+        raise ImageError(f"{name} is no image", f"a document of it is no JSON: {error}", _REMEDY) from error
     if not isinstance(given, dict):
-        raise _wrong(name, "its manifest is no object")
+        raise _wrong(name, "a document of it is no object")
     return given
 
 
@@ -90,6 +90,20 @@ def for_machine(index: dict[str, object], machine: str, name: str) -> Descriptor
     raise ImageError(
         f"{name} has nothing for this machine", f"{machine} is wanted; there are: {known}", "name another image"
     )
+
+
+def config(manifest: dict[str, object], name: str) -> Descriptor | None:
+    """The document that says which machine the image is for, or None where the manifest refers to none."""
+    given = manifest.get("config")
+    return _descriptor(given, name) if given is not None else None
+
+
+def check_machine(config: dict[str, object], machine: str, name: str) -> None:
+    """``ImageError`` where ``config``, an image's configuration, says that it is for another machine or another system."""
+    system, architecture = (str(config.get(key) or "") for key in ("os", "architecture"))
+    if system not in ("", "linux") or architecture not in ("", *_ARCHITECTURES.get(machine, (machine,))):
+        detail = f"{machine} is wanted, and it is for {architecture or 'unknown'} of {system or 'linux'}"
+        raise ImageError(f"{name} is not for this machine", detail, "name another image")
 
 
 def layers(manifest: dict[str, object], name: str) -> tuple[Descriptor, ...]:

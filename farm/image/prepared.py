@@ -1,49 +1,130 @@
-"""Placeholder: the real one comes with the builder of containers."""
-# ruff: noqa: ARG001
+"""Prepared images: what a command wrote over an image becomes a layer of another one.
+
+A prepared image is named by what it is made from: the digest of its base, the command, its environment, what it could reach
+of the network, and the contents of what was bound into it. Its own folder holds the layer alone; the base is another image,
+which whoever uses it holds as well::
+
+    store/<digest>/layers/upper, upper1, ...   one for each overlay of the base
+    store/<digest>/log                         what the command printed
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import hashlib
+import json
+import os
+import time
+from dataclasses import dataclass, field
 
 from farm.errors import ImageError
-from farm.image.store import Store
+from farm.image.building import Said, bytes_of, carry_out, layers
+from farm.image.digests import DigestCache
+from farm.image.record import Details
+from farm.image.store import Staging, Store
 from farm.image.unpacking import Stopped
-from farm.model.build import Bind, Network
-from farm.model.distro import Image
+from farm.model.build import UPPER, Bind, Build, Network
+from farm.model.distro import Image, Overlay
 from farm.model.limits import Limits
 from farm.model.ports import Builder
 
-
-class BuildError(ImageError):
-    """A command that failed; ``log_path`` is its whole log."""
-
-    def __init__(self, brief: str, detail: str = "", remedy: str = "", log_path: str = "") -> None:
-        super().__init__(brief, detail, remedy)
-        self.log_path = log_path
+_FORMAT = 1  # of what is made here: layers of another format are not taken for these
+_LAYERS = "layers"
+_NO_NETWORK = "it had no network: if it needs one, write prepare: {run: ..., network: host}"
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """A ``Prepare`` whose script is rendered; ``name`` is for messages and the host name: the distro's."""
+    """A command that prepares an image: ``argv`` is the shell and the ``script``, ``name`` the distro's."""
 
     name: str
     script: str
     argv: tuple[str, ...]
-    env: tuple[tuple[str, str], ...]
-    network: Network
-    binds: tuple[Bind, ...]
-    timeout_s: float
-    limits: Limits
+    env: tuple[tuple[str, str], ...] = ()
+    network: Network = Network.NONE
+    binds: tuple[Bind, ...] = ()
+    timeout_s: float = 1800.0
+    limits: Limits = field(default_factory=Limits)
 
 
 def prepared(
-    base: Image,
-    wanted: Preparation,
-    store: Store,
-    builder: Builder,
-    stopped: Stopped,
-    said: Callable[[str, str], None],
+    base: Image, wanted: Preparation, store: Store, builder: Builder, stopped: Stopped, said: Said
+) -> tuple[Image, bool]:
+    """``base`` with what ``wanted`` wrote over it, from the store or made now; whether it was made now.
+
+    Of several processes that want it one makes it, and the others wait. Raises ``BuildError`` where the command failed,
+    ``RemovedError`` where ``base`` is gone.
+    """
+    digest = key(base, wanted, store, stopped)
+    with store.hold(base.digest, use=False):
+        found = store.lookup(digest)
+        if found is not None:
+            return _over(found, base), False
+        with store.making(digest, stopped) as staging:
+            if staging is not None:
+                return _over(_made(base, wanted, digest, staging, store, builder, said), base), True
+        found = store.lookup(digest)
+        if found is None:
+            raise ImageError(f"image {digest[:12]} was removed", wanted.name, "run it again to prepare it anew")
+        return _over(found, base), False
+
+
+def key(base: Image, wanted: Preparation, store: Store, stopped: Stopped) -> str:
+    """The digest of the image: everything that decides what is in it. Limits and names do not."""
+    cache = DigestCache(store.digests_dir)
+    bound = [(each.target, _content(each.source, cache, stopped)) for each in wanted.binds]
+    given = [_FORMAT, base.digest, wanted.argv, wanted.env, wanted.network, bound]
+    return hashlib.sha256(json.dumps(given).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _content(path: str, cache: DigestCache, stopped: Stopped) -> str:
+    try:
+        if os.path.isdir(path):
+            return cache.of_tree(path, stopped)[0]
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            return cache.of_file(fd, path, stopped)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise ImageError(f"cannot read {path}, which a prepare mounts", str(error)) from error
+
+
+def _made(
+    base: Image, wanted: Preparation, digest: str, staging: Staging, store: Store, builder: Builder, said: Said
 ) -> Image:
-    """The image that ``wanted`` makes of ``base``. Raises ``ImageError``."""
-    raise ImageError("prepared images are not made yet", wanted.name)
+    scratch = os.path.join(staging.path, _LAYERS)
+    os.mkdir(scratch, 0o755)
+    build = Build(
+        name=f"prepare of {wanted.name}",
+        overlays=base.overlays,
+        argv=wanted.argv,
+        scratch_dir=scratch,
+        env=wanted.env,
+        network=wanted.network,
+        binds=wanted.binds,
+        timeout_s=wanted.timeout_s,
+        limits=wanted.limits,
+    )
+    remedy = _NO_NETWORK if wanted.network is Network.NONE else ""
+    carry_out(build, digest, staging, store, builder, said, remedy=remedy)
+    fd = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        names = layers(fd, len(base.overlays), UPPER)
+    finally:
+        os.close(fd)
+    overlays = tuple(
+        Overlay(each.target, (os.path.join(scratch, name), *each.lowers))
+        for each, name in zip(base.overlays, names, strict=True)
+    )
+    size_bytes = base.size_bytes + bytes_of(scratch)
+    image = Image(digest, f"{base.source}, prepared", overlays, base.facts, size_bytes)
+    return store.commit(staging, image, Details(time.time()))
+
+
+def _over(image: Image, base: Image) -> Image:
+    """``image`` with the layers of ``base`` where they are now: the store may have moved since it was made."""
+    overlays = tuple(
+        Overlay(each.target, (each.lowers[0], *below.lowers))
+        for each, below in zip(image.overlays, base.overlays, strict=True)
+    )
+    return Image(image.digest, image.source, overlays, image.facts, image.size_bytes)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import ssl
 from collections.abc import Mapping
 from functools import partial
@@ -32,13 +31,14 @@ _DEEPEST = 3  # an index of an index, and its manifest
 
 
 class Registry:
-    """``image`` of its registry; ``written`` is what messages call it. Nothing is asked before the first call.
+    """``image`` of its registry for ``machine``; ``written`` is what messages call it. Nothing is asked before the first call.
 
     A context manager: its connections are closed at the end.
     """
 
-    def __init__(self, image: RegistryImage, written: str) -> None:
+    def __init__(self, image: RegistryImage, written: str, machine: str) -> None:
         self._image = image
+        self._machine = machine
         self._written = written
         self._asked: Any = None
 
@@ -50,14 +50,16 @@ class Registry:
             self._asked.session.close()
 
     def manifest(self) -> tuple[str, dict[str, object]]:
-        """Digest (64 hex digits) and content of the manifest for this machine."""
+        """Digest (64 hex digits) and content of the manifest for the machine."""
         wanted, sha256 = self._image.tag, self._image.digest
-        for _ in range(_DEEPEST):
-            data = self._document(f"sha256:{sha256}" if sha256 else wanted)
+        for step in range(_DEEPEST):
+            data = self._document(f"manifests/{f'sha256:{sha256}' if sha256 else wanted}", _ACCEPTED)
             given = manifest.document(data, sha256 or None, self._written)
             if not manifest.is_index(given):
+                if not step:
+                    self._check_machine(given)  # no index said so
                 return sha256 or manifest.digest(data), given
-            sha256 = manifest.for_machine(given, platform.machine(), self._written).sha256
+            sha256 = manifest.for_machine(given, self._machine, self._written).sha256
         raise ImageError(f"{self._written} is no image", "its index leads to further ones", "name one of its images")
 
     def blob(self, layer: Descriptor) -> tuple[fetch.Get, fetch.Wanted]:
@@ -66,9 +68,15 @@ class Registry:
         get = partial(self._get, f"blobs/sha256:{layer.sha256}")
         return get, fetch.Wanted(name, layer.sha256, layer.sha256, layer.size_bytes)
 
-    def _document(self, reference: str) -> bytes:
+    def _check_machine(self, given: dict[str, object]) -> None:
+        config = manifest.config(given, self._written)
+        if config is not None:
+            data = self._document(f"blobs/sha256:{config.sha256}", "*/*")
+            manifest.check_machine(manifest.document(data, config.sha256, self._written), self._machine, self._written)
+
+    def _document(self, path: str, accepted: str) -> bytes:
         try:
-            with contextlib.closing(self._get(f"manifests/{reference}", {"Accept": _ACCEPTED})) as response:
+            with contextlib.closing(self._get(path, {"Accept": accepted})) as response:
                 if response.status_code != 200:
                     raise fetch.answered(self._written, response)
                 data: bytes = response.raw.read(manifest.MOST_BYTES + 1, decode_content=True)
@@ -77,13 +85,15 @@ class Registry:
                 f"cannot fetch {self._written}", fetch.reason(error), "look at the name and at the registry"
             ) from error
         if len(data) > manifest.MOST_BYTES:
-            raise ImageError(f"{self._written} is no image", f"its manifest is longer than {manifest.MOST_BYTES} bytes")
+            raise ImageError(
+                f"{self._written} is no image", f"a document of it is longer than {manifest.MOST_BYTES} bytes"
+            )
         return data
 
     def _get(self, path: str, headers: Mapping[str, str]) -> requests.Response:
         if self._asked is None:
             self._asked = self._login()
-        url = f"{self._asked.prefix}://{self._image.registry}/v2/{self._image.name}/{path}"
+        url = f"{self._asked.prefix}://{self._image.host}/v2/{self._image.repository}/{path}"
         try:
             found = self._request(url, headers)
             if found.status_code == 401 and getattr(self._asked.auth, "token", None):
@@ -115,7 +125,7 @@ class Registry:
         import oras.container
         import oras.provider
 
-        host = self._image.registry
+        host = self._image.host
         insecure, challenge = self._challenge()
         client = oras.provider.Registry(
             host,
@@ -125,7 +135,11 @@ class Registry:
         )
         for prefix in ("https://", "http://"):
             client.session.mount(prefix, _Patient())
-        client.auth.load_configs(oras.container.Container(f"{host}/{self._image.name}:latest"))
+        container = oras.container.Container(f"{host}/{self._image.repository}:latest")
+        for container.registry in self._image.logins:
+            client.auth.load_configs(container)
+            if getattr(client.auth, "_basic_auth", ""):
+                break
         if challenge == "basic" and not getattr(client.auth, "_basic_auth", ""):
             client.session.close()
             raise self._closed()
@@ -133,7 +147,7 @@ class Registry:
 
     def _challenge(self) -> tuple[bool, str]:
         """Whether it has to be plain http, and the scheme of authentication that is asked for, in lower case."""
-        host = self._image.registry
+        host = self._image.host
         try:
             response = requests.get(f"https://{host}/v2/", timeout=fetch.PATIENCE_S, verify=_authority(host))
             insecure = False

@@ -13,8 +13,12 @@ import contextlib
 import hashlib
 import json
 import os
+import platform
 import secrets
 from dataclasses import dataclass
+
+from farm.image.store import Store
+from farm.model.distro import Image, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,19 @@ def remember(folder: str, address: str, known: Known) -> None:
         with open(temporary, "x", encoding="utf-8") as file:
             json.dump({"address": address, "digest": known.digest, "tag": known.tag}, file)
         os.rename(temporary, path)
+
+
+def image_of(source: Source, store: Store) -> Image | None:
+    """What the address of ``source`` led to the last time, or what its digest names, if the store has it."""
+    if source.sha256 is not None:
+        return store.lookup(source.sha256)
+    found = recall(store.references_dir, remembered_as(source))
+    return store.lookup(found.digest) if found is not None else None
+
+
+def remembered_as(source: Source) -> str:
+    """What is remembered of ``source`` is remembered under this: its address leads each kind of machine elsewhere."""
+    return f"{source.path} for {source.arch}" if source.arch not in ("", platform.machine()) else source.path
 
 
 def _path(folder: str, address: str) -> str:

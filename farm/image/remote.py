@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import platform
 from collections.abc import Iterator, Mapping
 from functools import partial
 
@@ -16,7 +17,7 @@ from farm.image.limits import UnpackLimits
 from farm.image.making import flattened, found_or_made
 from farm.image.progress import Progress
 from farm.image.registry import Registry
-from farm.image.remembered import Known, recall, remember
+from farm.image.remembered import Known, image_of, recall, remember, remembered_as
 from farm.image.store import Store
 from farm.image.unpacking import Stopped, Unpacked, unpack
 from farm.kernel.userns import IdMap
@@ -35,11 +36,9 @@ def resolve_remote(
     fresh: bool,
 ) -> Image:
     """The image at the address ``source.path``; see ``resolve.resolve``."""
-    if source.sha256 is not None and (there := store.lookup(source.sha256)) is not None:
+    if (not fresh or source.sha256 is not None) and (there := image_of(source, store)) is not None:
         return there
-    known = recall(store.references_dir, source.path)
-    if known is not None and not fresh and source.sha256 is None and (there := store.lookup(known.digest)) is not None:
-        return there
+    known = recall(store.references_dir, remembered_as(source))
     remote = _Remote(source, store, id_map, stopped, limits, progress)
     return remote.pulled() if source.kind is SourceKind.REGISTRY else remote.downloaded(known)
 
@@ -83,7 +82,7 @@ class _Remote:
                 return flattened(root, self._address, done, self._id_map, self._limits, self._stopped)
 
             made = found_or_made(self._address, digest, self._store, make, self._stopped)
-        remember(self._store.references_dir, self._address, Known(digest, asked.tag))
+        remember(self._store.references_dir, remembered_as(self._source), Known(digest, asked.tag))
         return made
 
     def pulled(self) -> Image:
@@ -91,7 +90,7 @@ class _Remote:
         image = registry_image(self._address)
         if image is None:
             raise ImageError(f"{self._address} names no image", "", "write oci://registry/name:tag")
-        with Registry(image, self._address) as registry:
+        with Registry(image, self._address, self._source.arch or platform.machine()) as registry:
             digest, given = registry.manifest()
             layers = manifest.layers(given, self._address)
 
@@ -100,7 +99,7 @@ class _Remote:
                 return unpack_layers(opened, root, self._id_map, self._limits, self._stopped)
 
             made = found_or_made(self._address, digest, self._store, make, self._stopped)
-        remember(self._store.references_dir, self._address, Known(digest))
+        remember(self._store.references_dir, remembered_as(self._source), Known(digest))
         return made
 
     @contextlib.contextmanager

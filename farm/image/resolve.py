@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
 
-from farm.errors import ImageError
+from farm.errors import DiskError, ImageError
 from farm.image import host, pack
+from farm.image.bootstrap import bootstrap, bootstrapped
+from farm.image.building import Said
 from farm.image.digests import DigestCache, identity
 from farm.image.limits import UnpackLimits
 from farm.image.making import flattened, found_or_made
 from farm.image.progress import Progress
+from farm.image.remembered import image_of
 from farm.image.store import Store
 from farm.image.unpacking import Stopped, Unpacked, unpack
 from farm.kernel.userns import IdMap
 from farm.model.distro import Image, Source, SourceKind
+from farm.model.ports import Builder
 
 _LIMITS = UnpackLimits()
+_OF_THIS_HOST = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
 def resolve(
@@ -28,12 +34,15 @@ def resolve(
     limits: UnpackLimits = _LIMITS,
     *,
     progress: Progress = lambda *_: None,
+    said: Said = lambda *_: None,
+    builder: Builder | None = None,
     fresh: bool = False,
 ) -> Image:
     """The image of ``source``, from the store or imported into it. Raises ``ImageError`` naming what is wrong with it.
 
     ``stopped`` is asked again and again, on this thread: as soon as it says so, the import is given up with ``ImageError``.
-    ``progress`` is told of what is fetched. An address is asked again where ``fresh`` says so, or the store lacks its image.
+    ``progress`` is told of what is fetched, and ``said`` of what is built by ``builder``. An address is asked again, and a
+    recipe followed again, where ``fresh`` says so, or the store lacks its image.
     """
     try:
         if source.kind in (SourceKind.URL, SourceKind.REGISTRY):
@@ -43,13 +52,42 @@ def resolve(
             return resolve_remote(source, store, id_map, stopped, limits, progress=progress, fresh=fresh)
         if source.kind is SourceKind.HOST:
             return host.resolve(store)
+        if source.kind is SourceKind.BOOTSTRAP:
+            if builder is None:
+                raise ImageError(f"the {source.path} needs containers", "", "farm image pull makes it")
+            return bootstrap(source, store, builder, stopped, said, fresh=fresh)
         if source.kind is SourceKind.DIRECTORY:
             return _directory(source, store, id_map, stopped, limits)
         return _tarball(source, store, id_map, stopped, limits)
     except OSError as error:
-        raise ImageError(
+        kind = DiskError if error.errno in _OF_THIS_HOST else ImageError
+        raise kind(
             f"cannot import {source.path or source.kind}", str(error), "look at the path and the space that is left"
         ) from error
+
+
+def known(source: Source, store: Store, stopped: Stopped = lambda: False) -> Image | None:
+    """The image of ``source`` if the store has it, told without a request; None also where that cannot be told.
+
+    A file or a directory is read for it, unless it is as it was the last time. ``host`` is never known: it is always there.
+    """
+    if source.kind in (SourceKind.URL, SourceKind.REGISTRY):
+        return image_of(source, store)
+    if source.recipe is not None:
+        return bootstrapped(source.recipe, store)
+    cache = DigestCache(store.digests_dir)
+    try:
+        if source.kind is SourceKind.DIRECTORY:
+            return store.lookup(cache.of_tree(os.path.realpath(source.path), stopped)[0])
+        if source.kind is SourceKind.TARBALL:
+            fd = os.open(source.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                return store.lookup(cache.of_file(fd, source.path, stopped))
+            finally:
+                os.close(fd)
+    except OSError:
+        pass  # whoever imports it says what is wrong with it
+    return None
 
 
 def _tarball(source: Source, store: Store, id_map: IdMap | None, stopped: Stopped, limits: UnpackLimits) -> Image:

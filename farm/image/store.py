@@ -7,6 +7,7 @@
         <digest>/            an image, complete or absent: staged below, renamed into place
           rootfs/            its root filesystem (for ``host``: the skeleton around the host's own folders)
           masks/             for ``host`` only: layers of whiteouts, one folder for each overlay
+          layers/            for prepared images, in place of rootfs/: see ``prepared``
           tree               what its files were when it was imported; see ``listing``
           image.json         source, size, facts, overlays; its modification time is when the image was used last
       staging/               0700
@@ -16,6 +17,7 @@
       digests/<key>          sha256 of a tarball that was hashed before; see ``digests``
       downloads/<key>        what is being fetched; see ``downloads``
       references/<key>       where addresses led to; see ``remembered``
+      failed/<key>.log       what builds printed that failed; see ``building``
 
 A lock belongs to a process and goes with it, so what nobody holds a lock on belongs to nobody: that is all ``sweep`` has
 to know. An image is on its disk (syncfs(2)) before it is renamed, and the rename is synced before anybody is told.
@@ -43,6 +45,7 @@ from farm.model.distro import Image
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _RECORD = "image.json"
+_LOGS_KEPT_S = 7 * 86400.0
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 
@@ -87,6 +90,7 @@ class Store:
         self.digests_dir = os.path.join(self.home, "digests")
         self.downloads_dir = os.path.join(self.home, "downloads")
         self.references_dir = os.path.join(self.home, "references")
+        self._failed = os.path.join(self.home, "failed")
         self._staging = os.path.join(self.home, "staging")
         self._locks = os.path.join(self.home, "locks")
 
@@ -228,9 +232,10 @@ class Store:
         """Make ``staging`` the image, in one step for whoever looks; what it refers to below ``staging`` moves with it.
 
         Its files are listed on the way, while they are still in memory. The caller has synced the file system after the
-        last write.
+        last write. An ``image`` without a digest gets that of its list, and may be there already: that one is returned then.
         """
         tree = listing.write(staging.fd, staging.stopped)
+        image = replace(image, digest=image.digest or tree.digest)
         details = replace(details, tree=tree.digest, disk_bytes=tree.disk_bytes)
         text = record.encode(image, details, staging.path)
         fd = os.open(_RECORD, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=staging.fd)
@@ -239,13 +244,27 @@ class Store:
             file.flush()
             os.fsync(fd)
         os.fsync(staging.fd)
-        os.rename(staging.path, self._folder(image.digest))
+        try:
+            os.rename(staging.path, self._folder(image.digest))
+        except OSError as error:
+            there = self.lookup(image.digest) if error.errno in (errno.ENOTEMPTY, errno.EEXIST) else None
+            if there is None:
+                raise
+            return there
         _sync(self.rootfs_dir)
         return record.decode(text, self._folder(image.digest))[0]
+
+    def keep_log(self, path: str, key: str) -> str:
+        """Move what a build printed out of its staging, and say where it is from now on."""
+        os.makedirs(self._failed, 0o700, exist_ok=True)
+        kept = os.path.join(self._failed, f"{key}.log")
+        os.replace(path, kept)
+        return kept
 
     def sweep(self) -> int:
         """Delete what dead processes left in ``staging`` and what nobody goes on fetching; how many of them there were."""
         swept = sweep_downloads(self.downloads_dir, time.time())
+        self._forget_logs(time.time() - _LOGS_KEPT_S)
         try:
             names = os.listdir(self._staging)
         except FileNotFoundError:
@@ -268,6 +287,13 @@ class Store:
         self._sweep_locks()
         DigestCache(self.digests_dir).prune(time.time())
         return swept
+
+    def _forget_logs(self, before_s: float) -> None:
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._failed) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    if entry.stat(follow_symlinks=False).st_mtime < before_s:
+                        os.unlink(entry.path)
 
     def _sweep_locks(self) -> None:
         """Delete the lock files of images that are not there and that nobody is making."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
 from typing import TypeAlias
 
-from farm.errors import GivenUpError, ImageError
+from farm.errors import DiskError, GivenUpError, ImageError
 from farm.image.limits import MEMBERS_VARIABLE, SIZE_VARIABLE, TOO_LARGE, UNPACKING_FAILED, UnpackLimits
 from farm.kernel.userns import IdMap
 
@@ -66,7 +66,8 @@ def unpack(
         return result
     brief, detail = _error(said, errors, process.returncode)
     remedy = _REMEDIES.get(brief, _REMEDY)
-    raise ImageError(f"cannot unpack {source}", f"{brief}: {detail}" if detail else brief, remedy)
+    kind = DiskError if brief == UNPACKING_FAILED else ImageError
+    raise kind(f"cannot unpack {source}", f"{brief}: {detail}" if detail else brief, remedy)
 
 
 _REMEDIES = {

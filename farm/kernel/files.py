@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 
 from farm.kernel.libc import Path, encoded, failed, function, syscall
@@ -34,6 +35,37 @@ def openat2(dir_fd: int, path: Path, flags: int, *, mode: int = 0, resolve: int 
     if fd < 0:
         raise failed("openat2", path, hex(flags), hex(resolve))
     return fd
+
+
+def made_inside(root_fd: int, path: str, *, is_directory: bool) -> int:
+    """A descriptor (O_PATH) of ``path`` as if ``root_fd`` were the root directory; what is not there of it is made, empty.
+
+    Symbolic links are followed, inside. The last part is a file unless ``is_directory``. The caller closes it.
+    """
+    try:
+        return openat2(root_fd, path, os.O_PATH)
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            raise
+    *above, name = (part for part in path.split("/") if part)
+    at, parent = "", os.dup(root_fd)
+    try:
+        for each in above:
+            at = f"{at}/{each}"
+            try:
+                os.mkdir(each, 0o755, dir_fd=parent)
+            except FileExistsError:
+                pass  # a folder, or a symbolic link: the next step shows whether that leads to one
+            below = openat2(root_fd, at, os.O_PATH | os.O_DIRECTORY)
+            os.close(parent)
+            parent = below
+        if is_directory:
+            os.mkdir(name, 0o755, dir_fd=parent)
+        else:
+            os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=parent))
+    finally:
+        os.close(parent)
+    return openat2(root_fd, path, os.O_PATH)
 
 
 def syncfs(fd: int) -> None:

@@ -10,9 +10,8 @@ from farm.container.init import Init
 from farm.container.setup import Setup, SetupError
 from farm.kernel import process, signals, sockets
 
-NAMESPACES = (
-    process.CLONE_NEWNS | process.CLONE_NEWPID | process.CLONE_NEWIPC | process.CLONE_NEWUTS | process.CLONE_NEWNET
-)
+NAMESPACES = process.CLONE_NEWNS | process.CLONE_NEWPID | process.CLONE_NEWIPC | process.CLONE_NEWUTS
+"""What every container has of its own; CLONE_NEWNET besides, but where it asked for the host's network."""
 
 
 def live(

@@ -22,6 +22,7 @@ from farm.kernel.userns import IdMap
 from farm.launcher import wire
 from farm.launcher.container import Container
 from farm.launcher.ground import view
+from farm.model.build import Network
 from farm.model.distro import Overlay
 from farm.model.job import Failure
 
@@ -42,14 +43,19 @@ class Ready:
 
 
 class Client:
-    """One zygote, and the groups of one run. Not thread-safe: everything on the loop that called ``start``."""
+    """One zygote, and the groups of one run. Not thread-safe: everything on the loop that called ``start``.
 
-    def __init__(self, run: str, views: tuple[str, ...], id_map: IdMap | None) -> None:
+    ``views`` are what of the host its containers may see, read-only, but for those below ``writable``, which are views too.
+    """
+
+    def __init__(
+        self, run: str, views: tuple[str, ...], id_map: IdMap | None, *, writable: tuple[str, ...] = ()
+    ) -> None:
         self._run = run
-        self._directories = views
+        self._given = (*((path, False) for path in views), *((path, True) for path in writable))
         # Longest first, so that a view inside another one is found before it.
         self._views = sorted(
-            ((path, view(number)) for number, path in enumerate(views)), key=lambda each: -len(each[0])
+            ((path, view(number)) for number, (path, _) in enumerate(self._given)), key=lambda each: -len(each[0])
         )
         self._id_map = id_map
         self._socket: sockets.Socket | None = None
@@ -81,7 +87,7 @@ class Client:
         self._ready = loop.create_future()
         binds = tuple(each.mount_point for each in proc.mounts() if each.fstype in ("cgroup", "cgroup2"))
         id_map = (self._id_map.base, self._id_map.count) if self._id_map is not None else None
-        self._send(wire.CONFIGURE, marshal.dumps((self._directories, id_map, binds)))
+        self._send(wire.CONFIGURE, marshal.dumps((self._given, id_map, binds)))
         reason = await self._ready
         id_base = self._id_map.base if self._id_map is not None and not reason else 0
         self._host = plan.host(id_base, cgroup2=manager.mode == "v2")
@@ -103,7 +109,7 @@ class Client:
         assert self._manager is not None, "not started"
         step = "find image"
         try:
-            spec = replace(spec, overlays=tuple(self._translated(each) for each in spec.overlays))
+            spec = self._translated(spec)
             step = "make cgroup"
             container.group = self._manager.acquire(spec.limits)
             step = "send order"
@@ -154,7 +160,7 @@ class Client:
             raise KernelError(
                 "execve", errno.E2BIG, (f"{len(order)} bytes",), "the script and its environment are too large"
             )
-        head = container.number.to_bytes(8, "little") + bytes((len(cgroup),))
+        head = container.number.to_bytes(8, "little") + bytes((len(cgroup), spec.network is Network.HOST))
         self._send(wire.LAUNCH, head + order, (*cgroup, control, *descriptors))
 
     def _start_process(self) -> None:
@@ -176,8 +182,16 @@ class Client:
         self._socket = ours
         asyncio.get_running_loop().add_reader(ours.fileno(), self._receive)
 
-    def _translated(self, overlay: Overlay) -> Overlay:
-        return Overlay(overlay.target, tuple(self._shown(path) for path in overlay.lowers))
+    def _translated(self, spec: ContainerSpec) -> ContainerSpec:
+        """``spec`` with the paths of the zygote's root in place of the host's."""
+        return replace(
+            spec,
+            overlays=tuple(
+                Overlay(each.target, tuple(self._shown(path) for path in each.lowers)) for each in spec.overlays
+            ),
+            binds=tuple(replace(each, source=self._shown(each.source)) for each in spec.binds),
+            scratch_dir=self._shown(spec.scratch_dir) if spec.scratch_dir else "",
+        )
 
     def _shown(self, path: str) -> str:
         """Where the zygote's root has the host's ``path``."""

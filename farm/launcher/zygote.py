@@ -52,9 +52,11 @@ class Zygote:
             for fd in descriptors:
                 os.close(fd)
 
-    def _configure(self, directories: tuple[str, ...], id_map: tuple[int, int] | None, binds: tuple[str, ...]) -> None:
+    def _configure(
+        self, views: tuple[tuple[str, bool], ...], id_map: tuple[int, int] | None, binds: tuple[str, ...]
+    ) -> None:
         try:
-            self._userns_fds, reason = ground.prepare(directories, id_map, binds)
+            self._userns_fds, reason = ground.prepare(views, id_map, binds)
             setup.rehearse()
         except OSError as error:
             self._say(wire.UNREADY, *wire.told(error))
@@ -68,13 +70,14 @@ class Zygote:
     def _launch(self, order: memoryview, descriptors: tuple[int, ...]) -> None:
         number = int.from_bytes(order[:8], "little")
         cgroup_fd = descriptors[0] if order[8] else -1
+        namespaces = birth.NAMESPACES if order[9] else birth.NAMESPACES | process.CLONE_NEWNET
         try:
-            pid, pidfd = process.clone3(birth.NAMESPACES, exit_signal=signals.SIGCHLD, cgroup_fd=cgroup_fd)
+            pid, pidfd = process.clone3(namespaces, exit_signal=signals.SIGCHLD, cgroup_fd=cgroup_fd)
         except OSError as error:
             self._say(wire.STILLBORN, number, *wire.told(error))
             return
         if pid == 0:
-            birth.live(order[9:], descriptors[order[8] :], self._userns_fds, self._filters, self._title_area)
+            birth.live(order[10:], descriptors[order[8] :], self._userns_fds, self._filters, self._title_area)
         try:
             self._say(wire.BORN, number, descriptor=pidfd)
         finally:

@@ -54,7 +54,7 @@ def _matrix(
     prepare = _prepare(source, root, defaults, problems)
     if lenient and not distros:
         # A stand-in, so that templates are looked at all the same; the file is refused anyway.
-        distros = (Distro("host", Source(SourceKind.HOST)),)
+        distros = (Distro("host", (Source(SourceKind.HOST),)),)
     names = tuple(distro.name for distro in distros)
     tests = _tests(Context(source, root, names, defaults, env, lenient, prepare), problems)
     name = (file.name if file else None) or os.path.splitext(os.path.basename(path))[0]

@@ -23,7 +23,8 @@ from farm.matrix.check import check
 from farm.matrix.problems import MatrixError, Problem, printable
 from farm.matrix.source import read_source
 from farm.matrix.tree import compose
-from farm.model.distro import Distro, Image, SourceKind
+from farm.model.distro import Distro, Image
+from farm.model.reference import HOST
 
 _HEAD = "# made by farm image lock; farm run --locked runs these images and no others\nversion: 1\n"
 
@@ -56,9 +57,10 @@ def read_lock(path: str) -> dict[str, Locked]:
 
 def locked(distro: Distro, image: Image, folder: str) -> Locked:
     """What is recorded of ``distro`` in a lock file in ``folder``."""
-    if distro.source.kind is SourceKind.HOST:
-        return Locked(schema.HOST_DIGEST, "host")
-    path = distro.source.path
+    if image.source == HOST:
+        return Locked(schema.HOST_DIGEST, HOST)
+    paths = [source.path for source in distro.sources]
+    path = image.source if image.source in paths else paths[0]  # the same bytes may have come from elsewhere before
     return Locked(image.digest, printable(os.path.relpath(path, folder) if path.startswith("/") else path))
 
 

@@ -1,7 +1,7 @@
-"""The closed schema of a matrix file and of a catalogue file, as pydantic models over the tree's scalars.
+"""The closed schema of a matrix file and of a lock file, as pydantic models over the tree's scalars.
 
 A model sees mappings as ``dict``, lists as ``list`` and every value as a ``tree.Scalar``; the annotated types below
-turn those into what the field holds. Whatever can be wrong on its own is found here; ``assemble`` and ``catalogue``
+turn those into what the field holds. Whatever can be wrong on its own is found here; ``assemble`` and ``origin``
 find what is wrong between fields. Parts checked one by one, so that an error in one hides none in another, are ``Raw``.
 """
 
@@ -182,17 +182,6 @@ class JobEntry(Closed):
     prepare: Prepare | None = None
 
 
-class DistroEntry(Closed):
-    """A distro defined inline or in a catalogue file."""
-
-    NEEDED = frozenset({"name", "rootfs"})
-
-    name: Name
-    rootfs: Text
-    sha256: Sha256 | None = None
-    tags: list[Tag] = Field(default_factory=list)
-
-
 class MatrixFile(Closed):
     """The whole file; its parts are checked one by one."""
 
@@ -202,12 +191,6 @@ class MatrixFile(Closed):
     defaults: dict[str, Raw] = Field(default_factory=dict)
     env: dict[str, Raw] = Field(default_factory=dict)
     jobs: dict[str, Raw]
-
-
-class CatalogueFile(Closed):
-    """One file of ``distros/``."""
-
-    distros: list[Raw]
 
 
 class LockEntry(Closed):

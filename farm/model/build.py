@@ -32,8 +32,9 @@ class Bind:
 class Build:
     """One command in one container, for the files that it leaves.
 
-    ``name`` is for messages and the host name. ``overlays`` are those of the image it runs on. What it writes goes to
-    ``scratch_dir``, an empty folder of the caller's on a disk, with the ids that it has inside; see ``UPPER``.
+    ``name`` says what it is ("bootstrap of debian 12"), for messages and the host name. ``overlays`` are those of the image
+    it runs on. What it writes goes to ``scratch_dir``, an empty folder of the caller's on a disk, with the ids that it has
+    inside; see ``UPPER``.
     """
 
     name: str

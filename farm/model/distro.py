@@ -25,23 +25,31 @@ class Source:
 
     ``path`` is absolute, an address for those of other machines (``farm.model.reference``), and empty for ``host``; of a
     ``recipe``, which only ``bootstrap`` has, it is a phrase for people. ``sha256`` is the hex digest that the file must have,
-    or None.
+    or None. ``arch`` is the machine whose programs are wanted of a registry or a bootstrap, empty for this host's own.
     """
 
     kind: SourceKind
     path: str = ""
     sha256: str | None = None
     recipe: Recipe | None = None
+    arch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Distro:
-    """A distro as the matrix file or the catalogue defines it; ``where`` is ``file:line:column`` for messages."""
+    """A distro as the matrix file or the catalogue defines it.
+
+    ``sources`` are one or more, those before the others that are tried first. ``where`` is ``file:line:column`` for messages,
+    ``arch`` the machine its programs are for (as ``uname -m`` prints it; empty: not said), ``eol`` the day its makers stop
+    to mend it, as ``2028-06-30``, or empty.
+    """
 
     name: str
-    source: Source
+    sources: tuple[Source, ...]
     tags: tuple[str, ...] = ()
     where: str = ""
+    arch: str = ""
+    eol: str = ""
 
 
 @dataclass(frozen=True, slots=True)

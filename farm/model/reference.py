@@ -18,6 +18,7 @@ from farm.model.distro import Source, SourceKind
 
 HOST = "host"
 _OCI = "oci://"
+_DOCKER = ("docker.io", "index.docker.io")
 # The distribution spec's own words for names and tags; a registry is a host, which may have a port.
 _REGISTRY = re.compile(
     r"(?P<registry>[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?|\[[0-9a-f:]+\](?::[0-9]{1,5})?)"
@@ -35,6 +36,21 @@ class RegistryImage:
     name: str
     tag: str = "latest"
     digest: str = ""
+
+    @property
+    def host(self) -> str:
+        """Who is asked for it. Docker's own registry answers under another name than the one that images have."""
+        return "registry-1.docker.io" if self.registry in _DOCKER else self.registry
+
+    @property
+    def repository(self) -> str:
+        """What it is asked for: Docker writes its own images without their folder."""
+        return f"library/{self.name}" if self.registry in _DOCKER and "/" not in self.name else self.name
+
+    @property
+    def logins(self) -> tuple[str, ...]:
+        """What ``docker login`` and its kin call the registry in their files."""
+        return ("https://index.docker.io/v1/", "docker.io") if self.registry in _DOCKER else (self.registry,)
 
 
 def remote(written: str, sha256: str | None = None) -> Source | str | None:

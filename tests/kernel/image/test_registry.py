@@ -24,7 +24,7 @@ from farm.model.distro import Source, SourceKind
 from tests.kernel.image.archives import entry, folder, hard_link, packed, symlink
 from tests.kernel.image.line import cut_line
 from tests.kernel.image.server import soon
-from tests.kernel.image.test_layers import Layout, tree
+from tests.kernel.image.test_layers import ARCHITECTURE, Layout, tree
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -128,8 +128,8 @@ def pulled(images, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
-    def pull(registry, name="test/image:1", *, fresh=False):
-        source = Source(SourceKind.REGISTRY, f"oci://{registry.host}/{name}")
+    def pull(registry, name="test/image:1", *, fresh=False, arch=""):
+        source = Source(SourceKind.REGISTRY, f"oci://{registry.host}/{name}", arch=arch)
         return resolve(source, images.store, images.id_map, fresh=fresh)
 
     return pull
@@ -183,6 +183,42 @@ def test_of_an_index_the_image_for_this_machine_is_taken(registry, layout, pulle
     assert (root(image) / "program").exists()
     digest = inner["digest"]
     assert pulled(found, f"test/image@{digest}") == image
+
+
+def test_an_image_of_another_machine_is_refused_also_without_an_index(registry, pulled, images, tmp_path):
+    found = registry()
+    found.push(Layout(tmp_path / "other").write([packed(BELOW)], architecture="sparc64", compress=True))
+    with pytest.raises(ImageError, match=r"(?s)is not for this machine.*it is for sparc64 of linux"):
+        pulled(found)
+    assert images.left() == []
+
+
+def test_A09_a_configuration_that_changed_on_the_server_names_both_digests(registry, layout, pulled, images):
+    found = registry()
+    found.push(layout)
+    digest = found.manifest()[2]["config"]["digest"].partition(":")[2]
+    path = found.blobs()[digest]
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(ImageError, match=f"(?s)wrong digest.*{digest}.*found"):
+        pulled(found)
+    assert images.left() == []
+
+
+def test_of_an_index_the_machine_that_is_asked_for_is_taken_and_remembered_by_itself(
+    registry, pulled, images, tmp_path
+):
+    small = Layout(tmp_path / "small").write([packed([entry("small")])], architecture="386", compress=True)
+    large = Layout(tmp_path / "large").write([packed([entry("large")])], architecture=ARCHITECTURE, compress=True)
+    for blob in (small / "blobs/sha256").iterdir():
+        shutil.copy(blob, large / "blobs/sha256")
+    both = [json.loads((each / "index.json").read_text())["manifests"][0] for each in (large, small)]
+    inner = Layout.blob(_At(large), json.dumps({"schemaVersion": 2, "manifests": both}).encode(), "index.v1+json")
+    (large / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [inner]}))
+    found = registry()
+    found.push(large, "test/image:1", "--all")
+    for _ in range(2):
+        assert os.listdir(root(pulled(found))) == ["large"]
+        assert os.listdir(root(pulled(found, arch="i686"))) == ["small"]
 
 
 @dataclass

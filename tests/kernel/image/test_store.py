@@ -15,6 +15,8 @@ import psutil
 import pytest
 
 from farm.app.supply import Supply
+from farm.app.turns import Turns
+from farm.engine.build import LocalBuilder
 from farm.errors import ImageError
 from farm.image.collect import Rules, collect
 from farm.image.limits import UnpackLimits
@@ -24,6 +26,7 @@ from farm.model.distro import Distro, Image, Source, SourceKind
 from tests.kernel.image.archives import Images, entry, folder, packed, symlink
 
 ROOT = Path(__file__).resolve().parents[3]
+TURNS = Turns(LocalBuilder(None))
 MEMBERS = [folder("etc"), entry("etc/os-release", b"ID=test\n"), symlink("e", "etc"), entry("large", bytes(200_000))]
 
 # Kills itself at the step ``argv[2]``: an event of the interpreter that has to do with files. Says "whole" if it came through.
@@ -203,8 +206,8 @@ def test_an_image_collected_before_a_run_holds_it_is_made_anew(images):
     archive = images.write(packed(MEMBERS))
     store = Racing(images.store.home)
     digest = images.take(archive).digest
-    with Supply(store, images.id_map, UnpackLimits(), print) as supply:
-        found = asyncio.run(supply.image(Distro("test", Source(SourceKind.TARBALL, str(archive)))))
+    with Supply(store, images.id_map, UnpackLimits(), print, TURNS) as supply:
+        found = asyncio.run(supply.image(Distro("test", (Source(SourceKind.TARBALL, str(archive)),))))
         assert store.raced
         assert isinstance(found, Image)
         assert store.in_use(digest)

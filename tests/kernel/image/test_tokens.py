@@ -56,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def pulled(images, tmp_path, monkeypatch):
-    """Pull an image of three layers from a registry whose tokens open ``uses`` documents each; server and image."""
+    """Pull an image of three layers, a manifest and a configuration; each token opens ``uses`` of these. Server and image."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     layout = Layout(tmp_path / "layout").write([packed([entry(name)]) for name in ("a", "b", "c")])
@@ -76,7 +76,7 @@ def pulled(images, tmp_path, monkeypatch):
     return take
 
 
-@pytest.mark.parametrize(("uses", "issued"), [(100, 1), (2, 2), (1, 4)])
+@pytest.mark.parametrize(("uses", "issued"), [(100, 1), (2, 3), (1, 5)])
 def test_a_token_that_ran_out_is_replaced(pulled, uses, issued):
     server, image = pulled(uses)
     assert set(tree(image.overlays[0].lowers[0])) == {"a", "b", "c"}

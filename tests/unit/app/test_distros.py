@@ -29,16 +29,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_names_come_from_the_matrix_the_catalogue_and_the_host(folder: Path) -> None:
     more = [str(folder / "more")]
-    assert find_distro("mine", None, more).source == Source(SourceKind.TARBALL, str(folder / "root.tar"))
-    assert find_distro("theirs", None, more).source == Source(SourceKind.DIRECTORY, str(folder / "tree"))
-    assert find_distro("host", None, ()).source.kind is SourceKind.HOST
+    assert find_distro("mine", None, more).sources == (Source(SourceKind.TARBALL, str(folder / "root.tar")),)
+    assert find_distro("theirs", None, more).sources == (Source(SourceKind.DIRECTORY, str(folder / "tree")),)
+    assert find_distro("host", None, ()).sources[0].kind is SourceKind.HOST
 
 
 def test_a_path_has_a_slash_in_it(folder: Path) -> None:
     assert find_distro("./root.tar", None, ()) == Distro(
-        "root.tar", Source(SourceKind.TARBALL, str(folder / "root.tar"))
+        "root.tar", (Source(SourceKind.TARBALL, str(folder / "root.tar")),)
     )
-    assert find_distro("tree/", None, ()) == Distro("tree", Source(SourceKind.DIRECTORY, str(folder / "tree")))
+    assert find_distro("tree/", None, ()) == Distro("tree", (Source(SourceKind.DIRECTORY, str(folder / "tree")),))
 
 
 def test_a_matrix_that_is_named_has_to_be_there(folder: Path) -> None:
@@ -64,10 +64,10 @@ def test_a_path_to_nothing_is_a_usage_error(folder: Path) -> None:
 def test_every_wrong_digest_is_told_with_both_and_its_place(folder: Path) -> None:
     right, wrong = hashlib.sha256(b"archive").hexdigest(), "ab" * 32
     path = str(folder / "root.tar")
-    good = Distro("good", Source(SourceKind.TARBALL, path, right), where="m.yaml:3:5")
-    bad = [Distro(f"bad{n}", Source(SourceKind.TARBALL, path, wrong), where=f"m.yaml:{n}:7") for n in (4, 5)]
+    good = Distro("good", (Source(SourceKind.TARBALL, path, right),), where="m.yaml:3:5")
+    bad = [Distro(f"bad{n}", (Source(SourceKind.TARBALL, path, wrong),), where=f"m.yaml:{n}:7") for n in (4, 5)]
     cache = DigestCache(str(folder / "digests"))
-    check_digests([good, Distro("host", Source(SourceKind.HOST))], cache)
+    check_digests([good, Distro("host", (Source(SourceKind.HOST),))], cache)
     with pytest.raises(MatrixError) as caught:
         check_digests([good, *bad], cache)
     assert [(each.line, each.column) for each in caught.value.problems] == [(4, 7), (5, 7)]

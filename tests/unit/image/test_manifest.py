@@ -65,6 +65,24 @@ def test_a_layer_that_is_no_archive_is_refused(kind):
         manifest.layers({"layers": [{"mediaType": kind, "digest": f"sha256:{SHA256}", "size": 1}]}, "x")
 
 
+@pytest.mark.parametrize(
+    ("config", "machine", "fits"),
+    [
+        ({"architecture": "amd64", "os": "linux"}, "x86_64", True),
+        ({"architecture": "386", "os": "linux"}, "x86_64", True),
+        ({"architecture": "386", "os": "linux"}, "i686", True),
+        ({"architecture": "amd64"}, "i686", False),
+        ({"architecture": "arm64", "os": "linux"}, "x86_64", False),
+        ({"architecture": "amd64", "os": "windows"}, "x86_64", False),
+        ({"architecture": "vax"}, "vax", True),
+        ({}, "x86_64", True),
+    ],
+)
+def test_a_configuration_says_for_which_machine_it_is(config, machine, fits):
+    with contextlib.nullcontext() if fits else pytest.raises(ImageError, match=f"(?s)not for this machine.*{machine}"):
+        manifest.check_machine(config, machine, "x")
+
+
 @given(JSON)
 def test_whatever_comes_is_read_or_one_error(given):
     data = json.dumps(given).encode()
@@ -72,6 +90,8 @@ def test_whatever_comes_is_read_or_one_error(given):
         lambda: manifest.layers(manifest.document(data, None, "x"), "x"),
         lambda: manifest.for_machine(manifest.document(data, None, "x"), "x86_64", "x"),
         lambda: manifest.saved_layers(given, "x"),
+        lambda: manifest.config(manifest.document(data, None, "x"), "x"),
+        lambda: manifest.check_machine(manifest.document(data, None, "x"), "x86_64", "x"),
     ):
         with contextlib.suppress(ImageError):
             read()

@@ -119,7 +119,7 @@ def test_files_of_distros_beside_the_matrix_and_elsewhere(read, tmp_path) -> Non
     (tmp_path / "distros" / "a.tar.xz").write_bytes(b"")
     (tmp_path / "more" / "b").mkdir()
     matrix = read("version: 1\ndistros: ['*']\njobs: {unit: {run: x}}\n", str(tmp_path / "more"))
-    found = {distro.name: (distro.source, distro.tags) for distro in matrix.distros}
+    found = {distro.name: (distro.sources[0], distro.tags) for distro in matrix.distros}
     tarball = Source(SourceKind.TARBALL, str(tmp_path / "distros" / "a.tar.xz"))
     assert found == {
         "host": (Source(SourceKind.HOST), ("host",)),
@@ -134,7 +134,7 @@ def test_paths_are_relative_to_the_file_and_digests_are_kept(read, tmp_path) -> 
     matrix = read(
         f"version: 1\ndistros: [{{name: u, rootfs: ./u.tgz, sha256: {'AB' * 32}}}]\njobs: {{unit: {{run: x}}}}\n"
     )
-    assert matrix.distros[0].source == Source(SourceKind.TARBALL, str(tmp_path / "u.tgz"), "ab" * 32)
+    assert matrix.distros[0].sources == (Source(SourceKind.TARBALL, str(tmp_path / "u.tgz"), "ab" * 32),)
     assert matrix.distros[0].where == f"{tmp_path}/matrix.yaml:2:11"
 
 

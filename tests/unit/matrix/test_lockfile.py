@@ -45,9 +45,12 @@ def test_a_lock_file_that_is_not_there_says_how_to_make_it(tmp_path: Path) -> No
 
 def test_what_is_recorded_of_a_distro() -> None:
     image = Image("2" * 64, "elsewhere", (), Facts())
-    tarball = Distro("a", Source(SourceKind.TARBALL, "/work/images/a.tar"))
+    tarball = Distro("a", (Source(SourceKind.TARBALL, "/work/images/a.tar"), Source(SourceKind.URL, "https://b/a.tar")))
     assert locked(tarball, image, "/work") == Locked("2" * 64, "images/a.tar")
-    assert locked(Distro("own", Source(SourceKind.HOST)), image, "/work") == Locked("host", "host")
+    second = Image("2" * 64, "https://b/a.tar", (), Facts())
+    assert locked(tarball, second, "/work") == Locked("2" * 64, "https://b/a.tar")
+    own = Image("2" * 64, "host", (), Facts())
+    assert locked(Distro("own", (Source(SourceKind.HOST),)), own, "/work") == Locked("host", "host")
 
 
 def test_each_distro_that_is_refused_is_named() -> None:

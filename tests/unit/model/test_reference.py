@@ -29,6 +29,31 @@ def test_an_image_of_a_registry_is_taken_apart(written, image):
 
 
 @pytest.mark.parametrize(
+    ("written", "host", "repository", "logins"),
+    [
+        (
+            "docker.io/library/debian:12",
+            "registry-1.docker.io",
+            "library/debian",
+            ("https://index.docker.io/v1/", "docker.io"),
+        ),
+        ("docker.io/debian", "registry-1.docker.io", "library/debian", ("https://index.docker.io/v1/", "docker.io")),
+        (
+            "docker.io/gentoo/stage3",
+            "registry-1.docker.io",
+            "gentoo/stage3",
+            ("https://index.docker.io/v1/", "docker.io"),
+        ),
+        ("quay.io/centos/centos:stream9", "quay.io", "centos/centos", ("quay.io",)),
+        ("localhost:5000/debian", "localhost:5000", "debian", ("localhost:5000",)),
+    ],
+)
+def test_dockers_own_registry_answers_under_another_name(written, host, repository, logins):
+    image = registry_image(f"oci://{written}")
+    assert (image.host, image.repository, image.logins) == (host, repository, logins)
+
+
+@pytest.mark.parametrize(
     "written",
     [
         "oci://",

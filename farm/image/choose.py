@@ -1,0 +1,88 @@
+"""A distro's image from the first of its sources that serves.
+
+What the store has comes first, without a request to anybody: a run that found the second source serving does not become
+another one because the first is back. Only where it has none, or where all is to be asked anew, each source is tried in turn.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+
+from farm.errors import DiskError, GivenUpError, ImageError
+from farm.image.building import Said
+from farm.image.limits import UnpackLimits
+from farm.image.progress import Progress
+from farm.image.resolve import known, resolve
+from farm.image.store import Store
+from farm.image.unpacking import Stopped
+from farm.kernel.userns import IdMap
+from farm.model.distro import Distro, Image, Source, SourceKind
+from farm.model.machine import runs
+from farm.model.ports import Builder
+
+_LIMITS = UnpackLimits()
+_FILES = (SourceKind.TARBALL, SourceKind.DIRECTORY)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The image and the source it is of. ``why`` is empty for the first source, and says else why it was not that."""
+
+    image: Image
+    source: Source
+    why: str = ""
+
+
+def first_of(
+    distro: Distro,
+    store: Store,
+    id_map: IdMap | None,
+    stopped: Stopped = lambda: False,
+    limits: UnpackLimits = _LIMITS,
+    *,
+    progress: Progress = lambda *_: None,
+    said: Said = lambda *_: None,
+    builder: Builder | None = None,
+    fresh: bool = False,
+) -> Chosen:
+    """The image of ``distro``; the arguments are those of ``resolve``.
+
+    Raises ``ImageError`` where no source serves, with a line for each, and without a try where this machine cannot run it;
+    ``DiskError`` at once, because the next source needs the same disk.
+    """
+    machine = platform.machine()
+    if distro.arch and not runs(machine, distro.arch):
+        raise ImageError(
+            f"{distro.name} is for {distro.arch}", f"this machine is {machine}", "run it on a machine of that kind"
+        )
+    if len(distro.sources) > 1 and not fresh and (there := _stored(distro, store, stopped)) is not None:
+        return there
+    failures: list[str] = []
+    given = (store, id_map, stopped, limits)
+    for source in distro.sources:
+        try:
+            image = resolve(source, *given, progress=progress, said=said, builder=builder, fresh=fresh)
+        except (GivenUpError, DiskError):
+            raise
+        except ImageError as error:
+            if len(distro.sources) == 1:
+                raise
+            failures.append("; ".join(part for part in (error.brief, error.detail) if part))
+        else:
+            return Chosen(image, source, "; ".join(failures))
+    raise ImageError(
+        f"none of the {len(failures)} sources of {distro.name} serves", "\n".join(failures), "mend one, or add another"
+    )
+
+
+def _stored(distro: Distro, store: Store, stopped: Stopped) -> Chosen | None:
+    """The first of the sources whose image the store has, unless one before it is at hand on this host."""
+    for number, source in enumerate(distro.sources):
+        found = known(source, store, stopped)
+        if found is not None:
+            return Chosen(found, source, "the store has it already" if number else "")
+        if source.kind is SourceKind.HOST or (source.kind in _FILES and os.path.exists(source.path)):
+            return None
+    return None
