@@ -35,7 +35,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from farm.errors import ImageError, UsageError
+from farm.errors import GivenUpError, ImageError, UsageError
 from farm.image import listing, record, trees
 from farm.image.digests import DigestCache
 from farm.image.downloads import sweep as sweep_downloads
@@ -221,12 +221,29 @@ class Store:
         Of several processes one gets the folder and the others wait until it is done, or until ``stopped`` says that they
         need it no more (``ImageError``). What is not committed is deleted.
         """
-        with self._locked(digest, fcntl.LOCK_EX, stopped):
-            if os.path.isdir(self._folder(digest)):
+        there = False
+
+        def needless() -> bool:
+            nonlocal there
+            there = self._is_settled(digest)
+            return there or stopped()
+
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(self._locked(digest, fcntl.LOCK_EX, needless))
+            except GivenUpError:
+                if not there:
+                    raise
+            if there or os.path.isdir(self._folder(digest)):
                 yield None
                 return
             with self._staged(stopped) as staging:
                 yield staging
+
+    def _is_settled(self, digest: str) -> bool:
+        """The image is there, and nobody makes or removes it: those that have its lock use it, for as long as they run."""
+        with self._locked(digest, fcntl.LOCK_SH | fcntl.LOCK_NB) as lock:
+            return lock is not None and os.path.isdir(self._folder(digest))
 
     def commit(self, staging: Staging, image: Image, details: record.Details) -> Image:
         """Make ``staging`` the image, in one step for whoever looks; what it refers to below ``staging`` moves with it.

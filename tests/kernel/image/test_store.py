@@ -245,3 +245,10 @@ def test_a_damaged_record_hides_no_other_image_and_can_be_removed(images):
     assert {each.digest: bool(each.problem) for each in images.store.stored()} == {image.digest: False, "f" * 64: True}
     images.store.remove("f" * 64)
     assert whole(images.store) == [image.digest]
+
+
+def test_who_waits_for_an_image_does_not_wait_for_those_that_use_it_once_it_is_there(images):
+    """Two distros of one archive in one run, or two runs: the first holds it for as long as it goes on."""
+    digest = images.take(images.write(packed(MEMBERS), "a.tar")).digest
+    with images.store.hold(digest), images.store.making(digest) as staging:
+        assert staging is None
