@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from farm.app.builder import make_builder
 from farm.app.digests import check_digests
 from farm.app.host import id_map, require_root, unpack_limits, writable_store
+from farm.engine.build import LocalBuilder
 from farm.errors import UsageError
 from farm.image.choose import first_of
 from farm.image.digests import DigestCache
@@ -38,7 +38,7 @@ def make(matrix: str, home: str, catalogue: tuple[str, ...]) -> Lock:
     store = writable_store(home)
     check_digests(distros, DigestCache(store.digests_dir))
     path, ids, limits = lock_path(matrix), id_map(), unpack_limits()
-    builder = make_builder(ids)
+    builder = LocalBuilder(ids)
     folder = os.path.dirname(os.path.abspath(path))
     entries = {
         each.name: locked(each, first_of(each, store, ids, limits=limits, builder=builder).image, folder)

@@ -8,21 +8,20 @@ import hashlib
 import os
 import shutil
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TypeAlias
 
-from farm.app.turns import InTurn
-from farm.errors import FarmError, GivenUpError
-from farm.image.building import BuildError
+from farm.app.saying import Saying
+from farm.app.turns import Turns
+from farm.errors import FarmError
+from farm.image.building import BuildError, Said
 from farm.image.prepared import Preparation, prepared
 from farm.image.store import RemovedError, Store
 from farm.image.unpacking import Stopped
 from farm.matrix.prepare import script
-from farm.model.build import Network
 from farm.model.distro import Distro, Image
 from farm.model.job import Prepare
 from farm.model.paths import safe_name
@@ -30,15 +29,11 @@ from farm.model.ports import Builder
 from farm.report.logs import tail
 from farm.units import format_duration
 
-Make: TypeAlias = Callable[[Image, Preparation, Store, Builder, Stopped, Callable[[str, str], None]], Image]
+Make: TypeAlias = Callable[[Image, Preparation, Store, Builder, Stopped, Said], tuple[Image, bool]]
 """``farm.image.prepared.prepared``."""
 
-_AT_ONCE = 2
 _THREADS = 64  # most of them wait for one of the two turns, so that those whose image is there need not
-_TOLD_EVERY_S = 10.0
 _LOG_LINES = 20
-_LINE_CHARACTERS = 120
-_NETWORK = "if it needs the network: write network: host in its prepare"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +66,19 @@ class Preparing:
     def __init__(
         self,
         store: Store,
-        builder: Builder,
+        turns: Turns,
         run_dir: str,
         note: Callable[[str], None],
         stopped: Stopped,
         make: Make = prepared,
     ) -> None:
         self._store = store
-        self._builder = builder
+        self._turns = turns
         self._run_dir = run_dir
         self._note = note
         self._stopped = stopped
         self._make = make
         self._ended = threading.Event()
-        self._turns = threading.BoundedSemaphore(_AT_ONCE)
         self._pool = ThreadPoolExecutor(_THREADS, "prepare")
         self._held = contextlib.ExitStack()
 
@@ -128,16 +122,15 @@ class Preparing:
             with contextlib.suppress(RuntimeError):  # the loop has ended, and the command is being given up
                 loop.call_soon_threadsafe(self._note, text)
 
-        builder = InTurn(self._builder, self._turns)
+        builder = self._turns.builder()
+        saying = Saying(note, f"preparing {wanted.name}")
         try:
-            made = self._make(base, wanted, self._store, builder, self._is_stopped, _Telling(note))
-        except GivenUpError:
-            raise
+            image, made = self._make(base, wanted, self._store, builder, self._is_stopped, saying)
         except BuildError as error:
             return self._failed(base, wanted, error)
-        if builder.took_s is not None:
+        if made and builder.took_s is not None:
             note(f"prepared {wanted.name} in {format_duration(builder.took_s)}")
-        return made
+        return image
 
     def _is_stopped(self) -> bool:
         return self._ended.is_set() or self._stopped()
@@ -153,27 +146,9 @@ class Preparing:
             return Unprepared(
                 f"prepare: {why}; its log could not be copied: {trouble}", f"{why}; log: {error.log_path}"
             )
-        remedies = [error.remedy] if error.remedy else []
-        if wanted.network is Network.NONE and "network: host" not in error.remedy:
-            remedies.append(_NETWORK)
+        headline = "; ".join(part for part in (why, error.remedy) if part)
         excerpt = tail(self._run_dir, path, _LOG_LINES).text
-        return Unprepared(f"prepare: {why}; log: {path}", "; ".join((why, *remedies)), path, excerpt)
-
-
-class _Telling:
-    """What a command said last as a sentence now and then; the first one only when it has gone on for a while."""
-
-    def __init__(self, note: Callable[[str], object]) -> None:
-        self._note = note
-        self._next_s = time.monotonic() + _TOLD_EVERY_S
-
-    def __call__(self, name: str, line: str) -> None:
-        now_s = time.monotonic()
-        if now_s < self._next_s:
-            return
-        self._next_s = now_s + _TOLD_EVERY_S
-        text = " ".join(line.split())
-        self._note(f"preparing {name}: {text[:_LINE_CHARACTERS]}{'…' if len(text) > _LINE_CHARACTERS else ''}")
+        return Unprepared(f"prepare: {why}; log: {path}", headline, path, excerpt)
 
 
 def _preparation(name: str, text: str, prepare: Prepare) -> Preparation:

@@ -16,7 +16,6 @@ import psutil
 
 from farm import __version__
 from farm.app import lock
-from farm.app.builder import make_builder
 from farm.app.digests import check_digests
 from farm.app.folder import JOURNAL, claim_run_dir, point_latest
 from farm.app.host import id_map, raise_descriptors, require_root, unpack_limits, views, writable_store
@@ -24,6 +23,8 @@ from farm.app.images import Images
 from farm.app.interrupts import Interrupts
 from farm.app.preparing import Preparing, Unprepared
 from farm.app.supply import Supply
+from farm.app.turns import Turns
+from farm.engine.build import LocalBuilder
 from farm.engine.local import LocalEngine
 from farm.errors import FarmError
 from farm.image.digests import DigestCache
@@ -141,10 +142,10 @@ class _Run:
         run_id, run_dir = claim_run_dir(self._options.reports, time.time())
         journal = os.path.join(run_dir, JOURNAL)
         try:
-            builder = make_builder(self._id_map)
             with (
-                Supply(store, self._id_map, self._limits, self._ui.note) as supply,
-                Preparing(store, builder, run_dir, self._ui.note, lambda: interrupts.stopped) as preparing,
+                Turns(LocalBuilder(self._id_map)) as turns,
+                Supply(store, self._id_map, self._limits, self._ui.note, turns) as supply,
+                Preparing(store, turns, run_dir, self._ui.note, lambda: interrupts.stopped) as preparing,
             ):
                 await self._with_images(run_id, run_dir, store, supply, preparing, interrupts)
         except BaseException:

@@ -10,10 +10,10 @@ import signal
 import time
 from dataclasses import dataclass, field
 
-from farm.app.builder import make_builder
 from farm.app.distros import find_distro
 from farm.app.folder import new_run_id
 from farm.app.host import id_map, require_root, unpack_limits, views, writable_store
+from farm.engine.build import LocalBuilder
 from farm.engine.shell import run_shell
 from farm.errors import UsageError
 from farm.image.choose import first_of
@@ -50,7 +50,7 @@ def shell(options: ShellOptions) -> int:
     distro = find_distro(options.distro, options.matrix, options.catalogue)
     store = writable_store(options.home)
     ids = id_map()
-    image = first_of(distro, store, ids, limits=unpack_limits(), builder=make_builder(ids)).image
+    image = first_of(distro, store, ids, limits=unpack_limits(), builder=LocalBuilder(ids)).image
     with store.hold(image.digest):
         code = asyncio.run(_on_terminal(options, distro, image, store))
     return code if code >= 0 else 128 - code

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
+from farm.app.saying import Saying
+from farm.app.turns import Turns
 from farm.errors import FarmError
 from farm.image.choose import Chosen, first_of
 from farm.image.limits import UnpackLimits
@@ -29,11 +31,14 @@ class Supply:
     is fetched has come, and where another source than a distro's first one served.
     """
 
-    def __init__(self, store: Store, id_map: IdMap, limits: UnpackLimits, note: Callable[[str], None]) -> None:
+    def __init__(
+        self, store: Store, id_map: IdMap, limits: UnpackLimits, note: Callable[[str], None], turns: Turns
+    ) -> None:
         self._store = store
         self._id_map = id_map
         self._limits = limits
         self._note = note
+        self._turns = turns
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(_UNPACKERS, "image")
         self._held = contextlib.ExitStack()
@@ -69,8 +74,15 @@ class Supply:
     async def _in_thread(self, distro: Distro) -> Chosen:
         loop = asyncio.get_running_loop()
         given = (distro, self._store, self._id_map, self._stop.is_set, self._limits)
-        told = _Telling(lambda text: loop.call_soon_threadsafe(self._note, text))
-        return await loop.run_in_executor(self._pool, lambda: first_of(*given, progress=told))
+
+        def note(text: str) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and the import is being given up
+                loop.call_soon_threadsafe(self._note, text)
+
+        return await loop.run_in_executor(
+            self._pool,
+            lambda: first_of(*given, progress=_Telling(note), said=Saying(note), builder=self._turns.builder()),
+        )
 
 
 class _Telling:
@@ -86,5 +98,4 @@ class _Telling:
             return
         self._next_s[name] = now_s + _TOLD_EVERY_S
         size = f"{format_bytes(have_bytes)} of {format_bytes(of_bytes)}" if of_bytes else format_bytes(have_bytes)
-        with contextlib.suppress(RuntimeError):  # the loop has ended, and the import is being given up
-            self._note(f"fetching {name}: {size}")
+        self._note(f"fetching {name}: {size}")

@@ -46,8 +46,10 @@ class Preparation:
     limits: Limits = field(default_factory=Limits)
 
 
-def prepared(base: Image, wanted: Preparation, store: Store, builder: Builder, stopped: Stopped, said: Said) -> Image:
-    """``base`` with what ``wanted`` wrote over it, from the store or made now.
+def prepared(
+    base: Image, wanted: Preparation, store: Store, builder: Builder, stopped: Stopped, said: Said
+) -> tuple[Image, bool]:
+    """``base`` with what ``wanted`` wrote over it, from the store or made now; whether it was made now.
 
     Of several processes that want it one makes it, and the others wait. Raises ``BuildError`` where the command failed,
     ``RemovedError`` where ``base`` is gone.
@@ -56,14 +58,14 @@ def prepared(base: Image, wanted: Preparation, store: Store, builder: Builder, s
     with store.hold(base.digest, use=False):
         found = store.lookup(digest)
         if found is not None:
-            return _over(found, base)
+            return _over(found, base), False
         with store.making(digest, stopped) as staging:
             if staging is not None:
-                return _over(_made(base, wanted, digest, staging, store, builder, said), base)
+                return _over(_made(base, wanted, digest, staging, store, builder, said), base), True
         found = store.lookup(digest)
         if found is None:
             raise ImageError(f"image {digest[:12]} was removed", wanted.name, "run it again to prepare it anew")
-        return _over(found, base)
+        return _over(found, base), False
 
 
 def key(base: Image, wanted: Preparation, store: Store, stopped: Stopped) -> str:

@@ -222,14 +222,18 @@ class Store:
         Of several processes one gets the folder and the others wait until it is done, or until ``stopped`` says that they
         need it no more (``ImageError``). What is not committed is deleted.
         """
-        # Whoever made it may hold it for hours already: that it is there is all there is to wait for.
-        made = partial(os.path.isdir, self._folder(digest))
-        with self._locked(digest, fcntl.LOCK_EX, stopped, made) as lock:
-            if lock is None or made():
+        # Whoever made it may use it for hours already: that it is there is all there is to wait for.
+        with self._locked(digest, fcntl.LOCK_EX, stopped, partial(self._is_settled, digest)) as lock:
+            if lock is None or os.path.isdir(self._folder(digest)):
                 yield None
                 return
             with self._staged(stopped) as staging:
                 yield staging
+
+    def _is_settled(self, digest: str) -> bool:
+        """The image is there, and nobody makes or removes it: those that have its lock use it, for as long as they run."""
+        with self._locked(digest, fcntl.LOCK_SH | fcntl.LOCK_NB) as lock:
+            return lock is not None and os.path.isdir(self._folder(digest))
 
     def commit(self, staging: Staging, image: Image, details: record.Details) -> Image:
         """Make ``staging`` the image, in one step for whoever looks; what it refers to below ``staging`` moves with it.

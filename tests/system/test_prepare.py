@@ -100,7 +100,7 @@ def test_only_axes_that_the_script_names_make_images_of_their_own(farm, home):
 
 def test_one_that_fails_is_shown_once_with_its_log_and_others_run(farm, home):
     matrix = farm.write(
-        "  broken:\n    run: 'true'\n    prepare: 'echo no such package; exit 100'\n    " + FIVE + "\n"
+        "  broken:\n    run: 'true'\n    prepare: 'echo no such pack$(echo age); exit 100'\n    " + FIVE + "\n"
         '  plain: {run: "true"}\n'
         f"  sound: {{run: cat /marker, prepare: '{MARK}'}}"
     )
@@ -127,7 +127,7 @@ def test_one_that_fails_is_shown_once_with_its_log_and_others_run(farm, home):
     ("prepare", "why"),
     [
         (f"{{run: '{WAITING}', timeout: 500ms}}", "timeout"),
-        ("{run: 'head -c 200M /dev/zero | tail', resources: {memory: 32M}}", "memory"),
+        ("{run: 'dd bs=200M count=1 if=/dev/zero of=/dev/null', resources: {memory: 64M}}", "memory"),
     ],
     ids=["timeout", "oom"],
 )

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from farm.app.supply import Supply
+from farm.app.turns import Turns
+from farm.engine.build import LocalBuilder
 from farm.errors import DiskError, GivenUpError, ImageError
 from farm.image import fetch
 from farm.image.choose import first_of
@@ -20,6 +22,7 @@ from farm.model.distro import Distro, Image, Source, SourceKind
 from tests.kernel.image.archives import entry, packed
 from tests.kernel.image.server import Web, serving
 
+TURNS = Turns(LocalBuilder(None))
 ONE, TWO = (packed([entry("hello", text)]) for text in (b"one", b"two"))
 
 
@@ -159,7 +162,7 @@ def test_a_full_disk_is_no_reason_to_try_the_next(web, chosen, images, own_corne
 def test_a_run_is_told_where_another_source_than_the_first_served(web, images):
     notes = []
     distro = Distro("d", tuple(Source(SourceKind.URL, f"{web.url}/{name}.tar") for name in ("none", "two")))
-    with Supply(images.store, images.id_map, UnpackLimits(), notes.append) as supply:
+    with Supply(images.store, images.id_map, UnpackLimits(), notes.append, TURNS) as supply:
         assert isinstance(asyncio.run(supply.image(distro)), Image)
     assert notes[-1].startswith(
         f"d: from {web.url}/two.tar, because cannot fetch {web.url}/none.tar: the server says 404"
@@ -168,7 +171,7 @@ def test_a_run_is_told_where_another_source_than_the_first_served(web, images):
 
 def test_what_jobs_are_told_is_one_line(web, images):
     distro = Distro("d", tuple(Source(SourceKind.URL, f"{web.url}/{name}.tar") for name in ("none", "neither")))
-    with Supply(images.store, images.id_map, UnpackLimits(), print) as supply:
+    with Supply(images.store, images.id_map, UnpackLimits(), print, TURNS) as supply:
         said = asyncio.run(supply.image(distro))
     assert said.startswith("image: none of the 2 sources of d serves; cannot fetch ")
     assert "\n" not in said

@@ -15,6 +15,8 @@ import psutil
 import pytest
 
 from farm.app.supply import Supply
+from farm.app.turns import Turns
+from farm.engine.build import LocalBuilder
 from farm.errors import ImageError
 from farm.image.collect import Rules, collect
 from farm.image.limits import UnpackLimits
@@ -24,6 +26,7 @@ from farm.model.distro import Distro, Image, Source, SourceKind
 from tests.kernel.image.archives import Images, entry, folder, packed, symlink
 
 ROOT = Path(__file__).resolve().parents[3]
+TURNS = Turns(LocalBuilder(None))
 MEMBERS = [folder("etc"), entry("etc/os-release", b"ID=test\n"), symlink("e", "etc"), entry("large", bytes(200_000))]
 
 # Kills itself at the step ``argv[2]``: an event of the interpreter that has to do with files. Says "whole" if it came through.
@@ -203,7 +206,7 @@ def test_an_image_collected_before_a_run_holds_it_is_made_anew(images):
     archive = images.write(packed(MEMBERS))
     store = Racing(images.store.home)
     digest = images.take(archive).digest
-    with Supply(store, images.id_map, UnpackLimits(), print) as supply:
+    with Supply(store, images.id_map, UnpackLimits(), print, TURNS) as supply:
         found = asyncio.run(supply.image(Distro("test", (Source(SourceKind.TARBALL, str(archive)),))))
         assert store.raced
         assert isinstance(found, Image)
@@ -242,3 +245,10 @@ def test_a_damaged_record_hides_no_other_image_and_can_be_removed(images):
     assert {each.digest: bool(each.problem) for each in images.store.stored()} == {image.digest: False, "f" * 64: True}
     images.store.remove("f" * 64)
     assert whole(images.store) == [image.digest]
+
+
+def test_who_waits_for_an_image_does_not_wait_for_those_that_use_it_once_it_is_there(images):
+    """Two distros of one archive in one run, or two runs: the first holds it for as long as it goes on."""
+    digest = images.take(images.write(packed(MEMBERS), "a.tar")).digest
+    with images.store.hold(digest), images.store.making(digest) as staging:
+        assert staging is None

@@ -17,7 +17,7 @@ from farm.schedule.driver import Driver
 from farm.schedule.state import Scheduler
 from tests.unit.schedule.test_driver import FakeEngine, Recorder
 
-DISTRO = Distro("a", Source(SourceKind.HOST))
+DISTRO = Distro("a", (Source(SourceKind.HOST),))
 BASE = Image("0" * 64, "test", (), Facts())
 GOOD, BAD = Prepare("make", ("sh",)), Prepare("false", ("sh",))
 JOBS = (

@@ -17,7 +17,7 @@ from farm.model.limits import Limits
 DEBIAN = Facts(id="debian", version="13", family="debian", package_manager="apt", install="apt-get install -y")
 ALPINE = Facts(id="alpine", family="alpine", package_manager="apk", install="apk add", libc="musl")
 NOTHING = Facts()
-DISTRO = Distro("d", Source(SourceKind.HOST), ("old",))
+DISTRO = Distro("d", (Source(SourceKind.HOST),), ("old",))
 
 
 @pytest.fixture
