@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from farm.matrix.document import Matrix
@@ -143,3 +146,12 @@ def test_a_distro_is_used_once_and_in_the_order_of_the_file(read) -> None:
         "version: 1\ndistros: [{name: z, rootfs: host}, h*, host, z]\njobs: {unit: {run: x, distros: [host, z]}}\n"
     )
     assert [job.distro for job in expand(matrix)] == ["z", "host"]
+
+
+def test_the_examples_of_the_reference_are_right(read) -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs/matrix.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```yaml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    whole = [text for text in examples if text.startswith("version: 1")]
+    assert len(whole) > 8
+    for text in whole:
+        assert expand(read(text))
