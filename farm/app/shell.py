@@ -16,7 +16,7 @@ from farm.app.host import id_map, require_root, unpack_limits, views, writable_s
 from farm.engine.shell import run_shell
 from farm.errors import UsageError
 from farm.image.resolve import resolve
-from farm.image.store import Store
+from farm.image.store import RemovedError, Store
 from farm.model.distro import Distro, Image
 from farm.model.limits import Limits
 
@@ -48,10 +48,19 @@ def shell(options: ShellOptions) -> int:
         )
     distro = find_distro(options.distro, options.matrix, options.catalogue)
     store = writable_store(options.home)
-    image = resolve(distro.source, store, id_map(), limits=unpack_limits())
-    with store.hold(image.digest):
+    with contextlib.ExitStack() as held:
+        image = _held(distro, store, held)
         code = asyncio.run(_on_terminal(options, distro, image, store))
     return code if code >= 0 else 128 - code
+
+
+def _held(distro: Distro, store: Store, held: contextlib.ExitStack) -> Image:
+    """The image of ``distro``, in the store until ``held`` ends. One that is removed before it is held is made anew."""
+    while True:
+        image = resolve(distro.source, store, id_map(), limits=unpack_limits())
+        with contextlib.suppress(RemovedError):
+            held.enter_context(store.hold(image.digest))
+            return image
 
 
 async def _on_terminal(options: ShellOptions, distro: Distro, image: Image, store: Store) -> int:
