@@ -243,9 +243,12 @@ class Store:
         _sync(self.rootfs_dir)
         return record.decode(text, self._folder(image.digest))[0]
 
-    def sweep(self) -> int:
-        """Delete what dead processes left in ``staging`` and what nobody goes on fetching; how many of them there were."""
-        swept = sweep_downloads(self.downloads_dir, time.time())
+    def sweep(self, *, dry_run: bool = False) -> int:
+        """Delete what dead processes left in ``staging`` and what nobody goes on fetching; how many of them there were.
+
+        With ``dry_run`` they are counted, and nothing is deleted.
+        """
+        swept = sweep_downloads(self.downloads_dir, time.time(), dry_run=dry_run)
         try:
             names = os.listdir(self._staging)
         except FileNotFoundError:
@@ -257,7 +260,8 @@ class Store:
                 continue  # its maker was quicker, or it is nothing of ours
             try:
                 if flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                    self._delete(name)
+                    if not dry_run:
+                        self._delete(name)
                     swept += 1
             except OSError as error:
                 if error.errno != errno.ENOTEMPTY:
@@ -265,8 +269,9 @@ class Store:
                 # An unpacker whose parent was killed this very moment still wrote; the next sweep comes after it.
             finally:
                 os.close(fd)
-        self._sweep_locks()
-        DigestCache(self.digests_dir).prune(time.time())
+        if not dry_run:
+            self._sweep_locks()
+            DigestCache(self.digests_dir).prune(time.time())
         return swept
 
     def _sweep_locks(self) -> None:
