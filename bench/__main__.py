@@ -1,6 +1,7 @@
-"""``python -m bench``: the farm beside crun, on the same root filesystem and the same command, in turns.
+"""``python -m bench``: the farm beside crun, on the same root filesystem and the same command, in turns; imports beside tar.
 
     python -m bench [--jobs 1000] [--parallel 8] [--rounds 3] [--alive 300] [--rootfs TARBALL] [--json FILE]
+                    [--archives FOLDER] [--unpack-rounds 5] [--only lives|unpack]
 
 It installs nothing. What it prints are ratios of one run on one machine; the seconds mean nothing elsewhere.
 """
@@ -17,7 +18,7 @@ from dataclasses import asdict, dataclass
 
 from tabulate import tabulate
 
-from bench import crun, farm
+from bench import crun, farm, unpack
 from farm.errors import FarmError
 
 _ROOTFS = "alpine-3.20-amd64.tar.gz"
@@ -35,23 +36,36 @@ class Figures:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="the farm beside crun")
+    parser = argparse.ArgumentParser(description="the farm beside crun and tar")
     parser.add_argument("--jobs", type=int, default=1000, help="containers in a round (default 1000)")
     parser.add_argument("--parallel", type=int, default=8, help="of xargs -P for crun (default 8)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each, in turns (default 3)")
     parser.add_argument("--alive", type=int, default=300, help="containers alive at once (default 300)")
     parser.add_argument("--rootfs", default=_found(), help="tarball of an Alpine (default: from FARM_TEST_ROOTFS)")
+    parser.add_argument("--archives", default=_folder(), help="folder of archives (default: FARM_TEST_ROOTFS)")
+    parser.add_argument("--unpack-rounds", type=int, default=5, help="rounds of imports beside tar (default 5)")
+    parser.add_argument("--only", choices=("lives", "unpack"), help="one of the two measurements")
     parser.add_argument("--json", help="write the figures to this file")
     given = parser.parse_args()
-    if not given.rootfs:
+    if not given.rootfs and given.only != "unpack":
         print(f"no {_ROOTFS}: name a tarball with --rootfs, or its folder in FARM_TEST_ROOTFS", file=sys.stderr)
         return 4
+    archives = unpack.archives(given.archives) if given.only != "lives" else []
+    if not archives and given.only == "unpack":
+        print("no archives: name their folder with --archives, or in FARM_TEST_ROOTFS", file=sys.stderr)
+        return 4
     with tempfile.TemporaryDirectory(prefix="farm-bench-") as scratch:
-        figures = _measure(given, scratch)
-    _show(figures)
+        lives = _measure(given, scratch) if given.only != "unpack" else None
+        unpacked = unpack.measure(archives, scratch, given.unpack_rounds, _tell)
+    if lives is not None:
+        _show(lives)
+    if unpacked:
+        print("\n" + tabulate(map(unpack.row, unpacked), unpack.HEADER, disable_numparse=True))
     if given.json:
         with open(given.json, "w", encoding="utf-8") as file:
-            json.dump(asdict(figures), file, indent=2)
+            json.dump(
+                {**(asdict(lives) if lives else {}), "unpacked": [asdict(each) for each in unpacked]}, file, indent=2
+            )
     return 0
 
 
@@ -64,11 +78,11 @@ def _measure(given: argparse.Namespace, scratch: str) -> Figures:
     if peer:
         crun.write_bundle(f"{scratch}/bundle", image)
     for round_number in range(given.rounds):
-        print(f"round {round_number + 1} of {given.rounds}", file=sys.stderr)
+        _tell(f"round {round_number + 1} of {given.rounds}")
         farm_s.append(farm.run_jobs(setting))
         if peer:
             crun_s.append(crun.run_jobs(f"{scratch}/bundle", given.jobs, given.parallel))
-    print(f"{given.alive} alive at once", file=sys.stderr)
+    _tell(f"{given.alive} alive at once")
     return Figures(given.jobs, farm_s, peer, crun_s, farm.alive(setting, given.alive))
 
 
@@ -94,9 +108,16 @@ def _row(label: str, seconds: list[float], jobs: int) -> tuple[str, ...]:
     return label, f"{middle:.2f}", f"{min(seconds):.2f}", f"{max(seconds):.2f}", f"{jobs / middle:.0f}"
 
 
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _folder() -> str:
+    return os.environ.get("FARM_TEST_ROOTFS") or os.path.join(os.path.dirname(os.path.abspath(__file__)), *_SHARED)
+
+
 def _found() -> str:
-    folder = os.environ.get("FARM_TEST_ROOTFS") or os.path.join(os.path.dirname(os.path.abspath(__file__)), *_SHARED)
-    path = os.path.join(folder, _ROOTFS)
+    path = os.path.join(_folder(), _ROOTFS)
     return path if os.path.exists(path) else ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 
 from farm.errors import UsageError
@@ -41,8 +42,20 @@ def find_distro(wanted: str, matrix: str | None, catalogue: Sequence[str]) -> Di
     raise UsageError(message, nearest, "a name is wanted, an address, or a path with a slash in it: ./root.tar.xz")
 
 
-def _source(path: str) -> Source:
-    elsewhere = remote(path)
+def find_file(references: Sequence[str], sha256: str) -> Distro:
+    """A distro of the one file that ``references`` names by an address or a path, held to ``sha256``. Raises ``UsageError``."""
+    if not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+        raise UsageError("--sha256 takes 64 hex digits", f"{sha256!r} is none")
+    if len(references) != 1 or "/" not in references[0]:
+        raise UsageError("--sha256 is that of one file", "name one address, or one path with a slash in it")
+    source = _source(references[0], sha256.lower())
+    if source.kind is SourceKind.DIRECTORY:
+        raise UsageError("--sha256 is that of one file", f"{source.path} is a directory")
+    return Distro(os.path.basename(references[0].rstrip("/")) or "root", (source,))
+
+
+def _source(path: str, sha256: str | None = None) -> Source:
+    elsewhere = remote(path, sha256)
     if isinstance(elsewhere, str):
         raise UsageError("this is no address of an image", elsewhere)
     if elsewhere is not None:
@@ -52,4 +65,4 @@ def _source(path: str) -> Source:
         return Source(SourceKind.DIRECTORY, absolute)
     if not os.path.exists(absolute):
         raise UsageError("there is no such tarball or directory", absolute)
-    return Source(SourceKind.TARBALL, absolute)
+    return Source(SourceKind.TARBALL, absolute, sha256)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from farm.cgroup.detect import sweep_dead
+from farm.cgroup.detect import find_dead, sweep_dead
 from farm.image.digests import DigestCache
 from farm.image.store import Store
 from farm.network import links, namespaces
@@ -30,7 +30,20 @@ def collect(store: Store) -> Collected:
     # A link is made for a namespace that its maker holds: without any, nobody who lives can have made one.
     if not namespaces.names():
         removed += [f"link {each.name}" for each in links.remove_links(links.list_links())]
-    if swept := store.sweep():
-        removed.append(f"{swept} unfinished {'image' if swept == 1 else 'images'} of the store")
+    removed += _unfinished(store.sweep())
     DigestCache(store.digests_dir).prune(time.time())
     return Collected(tuple(removed), tuple(f"control group {path}" for path in groups.kept))
+
+
+def listed(store: Store) -> tuple[str, ...]:
+    """What ``collect`` would try to remove, each a phrase for people. Nothing is removed, no process ends."""
+    found = [f"control group {path}" for path in find_dead()]
+    dead = namespaces.dead()
+    found += [f"network namespace {name}" for name in dead]
+    if set(namespaces.names()) <= set(dead):
+        found += [f"link {each.name}" for each in links.list_links()]
+    return (*found, *_unfinished(store.sweep(dry_run=True)))
+
+
+def _unfinished(count: int) -> list[str]:
+    return [f"{count} unfinished {'image' if count == 1 else 'images'} of the store"] if count else []

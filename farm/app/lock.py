@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from farm.app.digests import check_digests
-from farm.app.host import id_map, require_root, unpack_limits, writable_store
-from farm.engine.build import LocalBuilder
+from farm.app.host import require_root, writable_store
+from farm.app.pull import pull
 from farm.errors import UsageError
-from farm.image.choose import first_of
 from farm.image.digests import DigestCache
+from farm.image.progress import Told
 from farm.matrix.load import load
 from farm.matrix.lockfile import Locked, lock_path, locked, moved, read_lock, render, unlocked
 from farm.model.distro import Distro, Image
@@ -28,7 +28,7 @@ class Lock:
     entries: Mapping[str, Locked]
 
 
-def make(matrix: str, home: str, catalogue: tuple[str, ...]) -> Lock:
+def make(matrix: str, home: str, catalogue: tuple[str, ...], told: Told) -> Lock:
     """Import every distro of the file ``matrix`` and write down, beside it, which image each is now.
 
     Raises ``FarmError`` where one cannot be had, or the file cannot be written; an older one is left as it was then.
@@ -37,13 +37,9 @@ def make(matrix: str, home: str, catalogue: tuple[str, ...]) -> Lock:
     distros = load(matrix, catalogue).distros
     store = writable_store(home)
     check_digests(distros, DigestCache(store.digests_dir))
-    path, ids, limits = lock_path(matrix), id_map(), unpack_limits()
-    builder = LocalBuilder(ids)
+    path = lock_path(matrix)
     folder = os.path.dirname(os.path.abspath(path))
-    entries = {
-        each.name: locked(each, first_of(each, store, ids, limits=limits, builder=builder).image, folder)
-        for each in distros
-    }
+    entries = {each.name: locked(each, pull(each, store, told).image, folder) for each in distros}
     try:
         _write(path, render(entries))
     except OSError as error:

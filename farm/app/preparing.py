@@ -17,8 +17,9 @@ from typing import TypeAlias
 from farm.app.saying import Saying
 from farm.app.turns import Turns
 from farm.errors import FarmError
-from farm.image.building import BuildError, Said
+from farm.image.building import BuildError
 from farm.image.prepared import Preparation, prepared
+from farm.image.progress import Said
 from farm.image.store import RemovedError, Store
 from farm.image.unpacking import Stopped
 from farm.matrix.prepare import script

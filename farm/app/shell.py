@@ -8,16 +8,18 @@ import os
 import secrets
 import signal
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from farm.app.distros import find_distro
 from farm.app.folder import new_run_id
-from farm.app.host import id_map, require_root, unpack_limits, views, writable_store
-from farm.engine.build import LocalBuilder
+from farm.app.host import id_map, require_root, views, writable_store
+from farm.app.pull import pull
 from farm.engine.shell import run_shell
 from farm.errors import UsageError
-from farm.image.choose import first_of
-from farm.image.store import Store
+from farm.image.progress import Told
+from farm.image.store import RemovedError, Store
 from farm.model.distro import Distro, Image
 from farm.model.limits import Limits
 
@@ -36,11 +38,11 @@ class ShellOptions:
     limits: Limits = field(default_factory=Limits)
 
 
-def shell(options: ShellOptions) -> int:
+def shell(options: ShellOptions, telling: Callable[[], AbstractContextManager[Told]]) -> int:
     """Run the shell on this process's terminal; its exit code, 128 and the signal's number where one ended it.
 
-    SIGTERM and SIGHUP end the container. Raises ``FarmError``: no terminal, no such distro, an image that cannot be had, a
-    container that cannot be made.
+    ``telling`` says whom to tell while the image is fetched or built. SIGTERM and SIGHUP end the container. Raises
+    ``FarmError``: no terminal, no such distro, an image that cannot be had, a container that cannot be made.
     """
     require_root()
     if not os.isatty(0):
@@ -49,11 +51,20 @@ def shell(options: ShellOptions) -> int:
         )
     distro = find_distro(options.distro, options.matrix, options.catalogue)
     store = writable_store(options.home)
-    ids = id_map()
-    image = first_of(distro, store, ids, limits=unpack_limits(), builder=LocalBuilder(ids)).image
-    with store.hold(image.digest):
+    with contextlib.ExitStack() as held:
+        with telling() as told:
+            image = _held(distro, store, held, told)
         code = asyncio.run(_on_terminal(options, distro, image, store))
     return code if code >= 0 else 128 - code
+
+
+def _held(distro: Distro, store: Store, held: contextlib.ExitStack, told: Told) -> Image:
+    """The image of ``distro``, in the store until ``held`` ends. One that is removed before it is held is made anew."""
+    while True:
+        image = pull(distro, store, told).image
+        with contextlib.suppress(RemovedError):
+            held.enter_context(store.hold(image.digest))
+            return image
 
 
 async def _on_terminal(options: ShellOptions, distro: Distro, image: Image, store: Store) -> int:

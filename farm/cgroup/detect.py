@@ -48,17 +48,27 @@ def sweep_dead(*, root: str = "", timeout_s: float = 2.0) -> Swept:
 
     May wait ``timeout_s`` for processes to end. Raises ``KernelError`` where a hierarchy cannot be written.
     """
-    found = _layout(root)
     deadline_s = time.monotonic() + timeout_s
     removed: list[str] = []
     kept: list[str] = []
-    # pids first: with that limit at zero nobody forks while being killed through the other hierarchies.
-    paths = [each.path for each in sorted(found.v1, key=lambda each: "pids" not in each.controllers)]
-    for path in [found.v2, *paths] if found.v2 else paths:
-        gone, left = folder.sweep(f"{path}{root}/{FOLDER}", deadline_s=deadline_s)
+    for path in _farm_folders(root):
+        gone, left = folder.sweep(path, deadline_s=deadline_s)
         removed.extend(gone)
         kept.extend(left)
     return Swept(tuple(removed), tuple(kept))
+
+
+def find_dead(*, root: str = "") -> tuple[str, ...]:
+    """The folders that ``sweep_dead`` would try to remove. Nothing is killed and nothing removed."""
+    return tuple(found for path in _farm_folders(root) for found in folder.dead(path))
+
+
+def _farm_folders(root: str) -> list[str]:
+    """Where runs have their folders, in each hierarchy."""
+    found = _layout(root)
+    # pids first: with that limit at zero nobody forks while being killed through the other hierarchies.
+    paths = [each.path for each in sorted(found.v1, key=lambda each: "pids" not in each.controllers)]
+    return [f"{path}{root}/{FOLDER}" for path in ([found.v2, *paths] if found.v2 else paths)]
 
 
 def _layout(root: str) -> hierarchy.Layout:

@@ -96,6 +96,17 @@ def sweep(parent: str, *, deadline_s: float) -> tuple[tuple[str, ...], tuple[str
     return tuple(removed), tuple(kept)
 
 
+def dead(parent: str) -> tuple[str, ...]:
+    """The folders in ``parent`` that ``sweep`` would remove at this moment. Nothing is removed."""
+    found: list[str] = []
+    for path in filter(_looks_ours, files.subgroups(parent)):
+        fd = _lock(path)
+        if fd >= 0:
+            os.close(fd)
+            found.append(path)
+    return tuple(found)
+
+
 def remove_tree(path: str, *, deadline_s: float) -> bool:
     """Kill every process in the group at ``path`` and below, and remove the groups, deepest first: True when gone.
 

@@ -31,14 +31,18 @@ def image() -> None:
 
 
 @image.command(name="import")
-@click.argument("path", type=click.Path(exists=True))
+@click.argument("path")
 @click.option("--sha256", metavar="HEX", help="The digest that a tarball must have.")
 def import_image(path: str, sha256: str | None) -> None:
-    """Unpack a tarball or a directory into the store."""
+    """Unpack a tarball or a directory into the store; farm image pull takes addresses."""
     from farm.app.host import id_map, require_root, unpack_limits, writable_store
     from farm.image.resolve import resolve
     from farm.model.distro import Source, SourceKind
 
+    if "://" in path:
+        raise UsageError("farm image import takes a path", f"{path} is an address", f"farm image pull {path}")
+    if not os.path.exists(path):
+        raise UsageError("there is no such tarball or directory", os.path.abspath(path))
     require_root()
     kind = SourceKind.DIRECTORY if os.path.isdir(path) else SourceKind.TARBALL
     source = Source(kind, os.path.abspath(path), sha256)
@@ -49,7 +53,8 @@ def import_image(path: str, sha256: str | None) -> None:
 @image.command()
 @click.argument("references", nargs=-1, required=True)
 @click.option("--matrix", metavar="FILE", help="Where names are defined; matrix.yaml, if there is one.")
-def pull(references: tuple[str, ...], matrix: str | None) -> None:
+@click.option("--sha256", metavar="HEX", help="The digest that the file must have; for one address or path.")
+def pull(references: tuple[str, ...], matrix: str | None, sha256: str | None) -> None:
     """Fetch images into the store, anew where their addresses lead to others by now.
 
     A REFERENCE is https://..., oci://registry/name:tag, or the name of a distro that the matrix file or a folder of distros
@@ -58,17 +63,18 @@ def pull(references: tuple[str, ...], matrix: str | None) -> None:
     \b
     farm image pull oci://registry.opensuse.org/opensuse/leap:15.6
     """
-    from farm.app.distros import find_distro
-    from farm.app.host import id_map, require_root, unpack_limits, writable_store
+    from farm.app import pull as app
+    from farm.app.distros import find_distro, find_file
+    from farm.app.host import require_root, writable_store
     from farm.cli.transfers import transfers
-    from farm.image.choose import first_of
 
+    verified = None if sha256 is None else find_file(references, sha256)
     require_root()
     store = writable_store(options.home())
     for each in references:
-        distro = find_distro(each, matrix, options.catalogue())
+        distro = find_distro(each, matrix, options.catalogue()) if verified is None else verified
         with transfers() as told:
-            chosen = first_of(distro, store, id_map(), limits=unpack_limits(), progress=told, fresh=True)
+            chosen = app.pull(distro, store, told, fresh=True)
         found = chosen.image
         click.echo(f"{found.digest[:12]}  {printable(found.facts.pretty_name or found.source)}")
         if chosen.why:
@@ -174,8 +180,10 @@ def lock_images(matrix: str) -> None:
     The file is beside MATRIX and named like it: matrix.lock. farm run --locked refuses any other image.
     """
     from farm.app import lock
+    from farm.cli.transfers import transfers
 
-    made = lock.make(matrix, options.home(), options.catalogue())
+    with transfers() as told:
+        made = lock.make(matrix, options.home(), options.catalogue(), told)
     for name, each in sorted(made.entries.items()):
         click.echo(f"{each.digest[:12]:12}  {name}")
     click.echo(f"wrote {made.path}")
@@ -239,7 +247,7 @@ def _named(stored: Sequence[Stored], prefixes: Sequence[str]) -> list[Stored]:
     metavar="SIZE",
     help="Also images until the rest takes SIZE, those not used for longest first.",
 )
-@click.option("--dry-run", is_flag=True, help="Only show which images would go.")
+@click.option("--dry-run", is_flag=True, help="Only show what would go.")
 def gc(older_than: float | None, max_size: int | None, dry_run: bool) -> None:
     """Remove what dead runs left, and images that are not needed.
 
@@ -252,12 +260,21 @@ def gc(older_than: float | None, max_size: int | None, dry_run: bool) -> None:
     require_root()
     store = store_at(options.home())
     rules = Rules(older_than, max_size)
-    removed = 0 if dry_run else _remove_leftovers(store)
+    removed = _show_leftovers(store) if dry_run else _remove_leftovers(store)
     removed += _remove_images(store, rules, dry_run=dry_run)
     if dry_run:
         click.echo("nothing was removed")
     else:
         click.echo(f"{removed} removed" if removed else "nothing was left")
+
+
+def _show_leftovers(store: Store) -> int:
+    from farm.app.leftovers import listed
+
+    found = listed(store)
+    for each in found:
+        click.echo(f"would remove {each}")
+    return len(found)
 
 
 def _remove_leftovers(store: Store) -> int:

@@ -30,8 +30,9 @@ def shell(
     a slash in it. What is written there is gone when the shell ends. The exit code is that of the shell.
     """
     from farm.app import shell as app
+    from farm.cli.transfers import transfers
     from farm.model.limits import Limits
 
     usual = Limits()
     limits = Limits(cpus=cpus or usual.cpus, memory_bytes=memory or usual.memory_bytes, pids=pids or usual.pids)
-    return app.shell(app.ShellOptions(distro, options.home(), command, matrix, options.catalogue(), limits))
+    return app.shell(app.ShellOptions(distro, options.home(), command, matrix, options.catalogue(), limits), transfers)

@@ -14,8 +14,9 @@ import time
 
 from farm.errors import ImageError
 from farm.image import host, trees
-from farm.image.building import Said, bytes_of, carry_out
+from farm.image.building import bytes_of, carry_out
 from farm.image.facts import read_facts
+from farm.image.progress import Said
 from farm.image.recipes import DATABASES, HOST_DATABASES, TARGET, script
 from farm.image.record import Details
 from farm.image.remembered import Known, recall, remember

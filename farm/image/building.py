@@ -1,20 +1,14 @@
-"""Builds: commands that make images, watched while they run, with what they printed kept where they fail.
-
-::
-
-    $FARM_HOME/failed/<key>.log    what a build printed that failed less than a week ago
-"""
+"""Builds: commands that make images, watched while they run, with what they printed kept where they fail."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import time
-from collections.abc import Callable
-from typing import TypeAlias
 
 from farm.errors import GivenUpError, ImageError
-from farm.image import trees
+from farm.image import failed, trees
+from farm.image.progress import Said
 from farm.image.store import Staging, Store
 from farm.image.unpacking import Stopped
 from farm.kernel.files import syncfs
@@ -23,9 +17,6 @@ from farm.model.ports import Builder
 
 LOG = "log"
 """In the image's own folder: what was printed when it was built."""
-
-Said: TypeAlias = Callable[[str, str], None]
-"""Told the name of a build and the last line that it printed, now and then, on the thread that builds."""
 
 _SAID_EVERY_S = 1.0
 _SPARE_BYTES = 256 << 20
@@ -53,7 +44,7 @@ def carry_out(
     watch = _Watch(build, log_path, store.home, staging.stopped, said)
     reason = builder.build(build, log_path, watch)
     if reason:
-        kept = store.keep_log(log_path, key)
+        kept = failed.keep(store.failed_dir, log_path, key)
         raise BuildError(f"the {build.name} failed", reason, remedy, kept)
     syncfs(staging.fd)
 

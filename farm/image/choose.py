@@ -11,9 +11,8 @@ import platform
 from dataclasses import dataclass
 
 from farm.errors import DiskError, GivenUpError, ImageError
-from farm.image.building import Said
 from farm.image.limits import UnpackLimits
-from farm.image.progress import Progress
+from farm.image.progress import Progress, Said
 from farm.image.resolve import known, resolve
 from farm.image.store import Store
 from farm.image.unpacking import Stopped

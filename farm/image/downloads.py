@@ -42,8 +42,8 @@ def delete(path: str) -> None:
             os.unlink(each)
 
 
-def sweep(folder: str, now_s: float) -> int:
-    """Delete what nobody has fetched any more of for a week, and say how many files that were."""
+def sweep(folder: str, now_s: float, *, dry_run: bool = False) -> int:
+    """Delete what nobody has fetched any more of for a week, and say how many files that were, or would be."""
     swept = 0
     with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
@@ -52,8 +52,9 @@ def sweep(folder: str, now_s: float) -> int:
             fd = os.open(entry.path, os.O_RDWR | os.O_CLOEXEC)
             try:
                 if flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                    delete(entry.path)
                     swept += 1
+                    if not dry_run:
+                        delete(entry.path)
             finally:
                 os.close(fd)
     return swept

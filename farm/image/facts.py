@@ -56,6 +56,9 @@ _LIBRARY_BYTES = 8 << 20
 _GLIBC = re.compile(rb"GNU (?:C|E?GLIBC)[^\n]*?version (\d+\.\d+)|EGLIBC (\d+\.\d+)")
 _MUSL = re.compile(rb"\x00([01]\.\d+\.\d+)\x00")
 _UCLIBC = re.compile(r"(?:ld(?:64)?-|lib)uClibc-(\d+(?:\.\d+)+)\.so")
+# What only the library itself holds, and any program that it is linked into and that can print an error: musl's name for
+# error 0 (src/errno/__strerror.h), the cache that glibc's loader reads (also that of a static program, for dlopen).
+_STATIC_MARKS = ((b"No error information\0", "musl"), (b"glibc-ld.so.cache", "glibc"))
 _INIT_NAMES = {"systemd": "systemd", "openrc-init": "openrc", "runit-init": "runit", "runit": "runit"}
 _INIT_MARKS = ((b"BusyBox v", "busybox"), (b"upstart", "upstart"), (b"procd", "procd"))
 
@@ -107,7 +110,14 @@ def _libc(tree: Tree) -> tuple[str, str]:
         if "libc.so.6" in names:
             glibc = _GLIBC.search(tree.read(f"{folder}/libc.so.6", _LIBRARY_BYTES))
             return "glibc", (glibc[1] or glibc[2]).decode() if glibc else ""
-    return "", ""
+    return _static_libc(tree), ""
+
+
+def _static_libc(tree: Tree) -> str:
+    """The library that the image's programs have in themselves, where it has none beside them; empty where nothing tells."""
+    contents = (tree.read(path, _LIBRARY_BYTES) for path in _PROGRAMS)
+    programs = (content for content in contents if content[:4] == b"\x7fELF")
+    return next((libc for content in programs for mark, libc in _STATIC_MARKS if mark in content), "")
 
 
 def _init(tree: Tree) -> str:

@@ -17,8 +17,9 @@ import time
 from dataclasses import dataclass, field
 
 from farm.errors import ImageError
-from farm.image.building import Said, bytes_of, carry_out, layers
+from farm.image.building import bytes_of, carry_out, layers
 from farm.image.digests import DigestCache
+from farm.image.progress import Said
 from farm.image.record import Details
 from farm.image.store import Staging, Store
 from farm.image.unpacking import Stopped

@@ -2,7 +2,8 @@
 
 ::
 
-    $FARM_HOME/references/<sha256 of the address>   {"address": ..., "digest": 64 hex digits, "tag": entity tag or ""}
+    $FARM_HOME/references/<sha256 of the address>   {"address": ..., "digest": 64 hex digits, "tag": entity tag or "",
+                                                    "modified": the server's date of the file or ""}
 
 ``farm image pull`` asks again and writes it anew; an address whose image is no longer in the store is asked again anyhow.
 """
@@ -23,10 +24,11 @@ from farm.model.distro import Image, Source
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """``digest`` names the image; ``tag`` is the server's entity tag of the file, or empty."""
+    """``digest`` names the image; ``tag`` is the server's entity tag of the file, ``modified`` its Last-Modified; or empty."""
 
     digest: str
     tag: str = ""
+    modified: str = ""
 
 
 def recall(folder: str, address: str) -> Known | None:
@@ -34,10 +36,10 @@ def recall(folder: str, address: str) -> Known | None:
     try:
         with open(_path(folder, address), "rb") as file:
             given = json.loads(file.read())
-        digest, tag = str(given["digest"]), str(given["tag"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        digest, tag, modified = str(given["digest"]), str(given["tag"]), str(given.get("modified", ""))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return Known(digest, tag) if len(digest) == 64 and digest.isalnum() else None
+    return Known(digest, tag, modified) if len(digest) == 64 and digest.isalnum() else None
 
 
 def remember(folder: str, address: str, known: Known) -> None:
@@ -47,7 +49,8 @@ def remember(folder: str, address: str, known: Known) -> None:
         os.makedirs(folder, 0o700, exist_ok=True)
         temporary = f"{path}.{secrets.token_hex(8)}"
         with open(temporary, "x", encoding="utf-8") as file:
-            json.dump({"address": address, "digest": known.digest, "tag": known.tag}, file)
+            kept = {"address": address, "digest": known.digest, "tag": known.tag, "modified": known.modified}
+            json.dump(kept, file)
         os.rename(temporary, path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import email.utils
 import hashlib
 import platform
 from collections.abc import Iterator, Mapping
@@ -65,9 +66,10 @@ class _Remote:
 
     def downloaded(self, known: Known | None) -> Image:
         """The image of a file of a web server; ``known`` is what the address led to before."""
-        there = self._store.lookup(known.digest) if known is not None and known.tag else None
+        asks = known is not None and (known.tag or known.modified)
+        there = self._store.lookup(known.digest) if known is not None and asks else None
         with _Download(self._address, verified=self._source.sha256 is not None) as asked:
-            if there is not None and known is not None and asked.is_still(known.tag):
+            if there is not None and known is not None and asked.is_still(known):
                 self._store.touch(there.digest)
                 return there
             return self._fetched(asked)
@@ -82,7 +84,8 @@ class _Remote:
                 return flattened(root, self._address, done, self._id_map, self._limits, self._stopped)
 
             made = found_or_made(self._address, digest, self._store, make, self._stopped)
-        remember(self._store.references_dir, remembered_as(self._source), Known(digest, asked.tag))
+        known = Known(digest, asked.tag, asked.modified)
+        remember(self._store.references_dir, remembered_as(self._source), known)
         return made
 
     def pulled(self) -> Image:
@@ -120,6 +123,7 @@ class _Download:
         self._verified = verified
         self._session = requests.Session()
         self.tag = ""
+        self.modified = ""
 
     def __enter__(self) -> _Download:
         return self
@@ -127,18 +131,20 @@ class _Download:
     def __exit__(self, *_: object) -> None:
         self._session.close()
 
-    def is_still(self, tag: str) -> bool:
-        """Whether the file has the entity tag ``tag``. False also where the server cannot be asked."""
+    def is_still(self, known: Known) -> bool:
+        """Whether the file is the ``known`` one, by its entity tag or else its date. False also where nobody can be asked."""
+        headers = {"If-None-Match": known.tag} if known.tag else {"If-Modified-Since": known.modified}
         try:
-            with contextlib.closing(self._sent({"If-None-Match": tag})) as response:
+            with contextlib.closing(self._sent(headers)) as response:
                 return response.status_code == 304
         except requests.RequestException:
             return False
 
     def get(self, headers: Mapping[str, str]) -> requests.Response:
-        """``fetch.Get``; keeps the entity tag."""
+        """``fetch.Get``; keeps the entity tag and the date."""
         response = self._sent(headers)
         self.tag = response.headers.get("ETag", "")
+        self.modified = _settled(response.headers.get("Last-Modified", ""), response.headers.get("Date", ""))
         return response
 
     def _sent(self, headers: Mapping[str, str]) -> requests.Response:
@@ -151,3 +157,15 @@ class _Download:
                 "give its sha256, or use the address of a server with https",
             )
         return response
+
+
+def _settled(modified: str, now: str) -> str:
+    """The date ``modified``, or empty where the file may change once more without another one (RFC 9110, 8.8.2.2).
+
+    Dates have whole seconds: a file that is as old as the server's answer may be written again in the same second.
+    """
+    try:
+        age = email.utils.parsedate_to_datetime(now) - email.utils.parsedate_to_datetime(modified)
+    except (ValueError, TypeError):
+        return ""
+    return modified if age.total_seconds() >= 1 else ""

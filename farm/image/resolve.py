@@ -10,11 +10,10 @@ import threading
 from farm.errors import DiskError, GivenUpError, ImageError
 from farm.image import host, pack
 from farm.image.bootstrap import bootstrap, bootstrapped
-from farm.image.building import Said
 from farm.image.digests import DigestCache, identity
 from farm.image.limits import UnpackLimits
 from farm.image.making import flattened, found_or_made
-from farm.image.progress import Progress
+from farm.image.progress import Progress, Said
 from farm.image.remembered import image_of
 from farm.image.store import Store
 from farm.image.unpacking import Stopped, Unpacked, unpack

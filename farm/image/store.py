@@ -17,7 +17,7 @@
       digests/<key>          sha256 of a tarball that was hashed before; see ``digests``
       downloads/<key>        what is being fetched; see ``downloads``
       references/<key>       where addresses led to; see ``remembered``
-      failed/<key>.log       what builds printed that failed; see ``building``
+      failed/<key>.log       what builds printed that failed; see ``failed``
 
 A lock belongs to a process and goes with it, so what nobody holds a lock on belongs to nobody: that is all ``sweep`` has
 to know. An image is on its disk (syncfs(2)) before it is renamed, and the rename is synced before anybody is told.
@@ -37,7 +37,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from farm.errors import ImageError, UsageError
-from farm.image import listing, record, trees
+from farm.image import failed, listing, record, trees
 from farm.image.digests import DigestCache
 from farm.image.downloads import sweep as sweep_downloads
 from farm.image.locks import flock, is_at
@@ -46,7 +46,6 @@ from farm.model.distro import Image
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _RECORD = "image.json"
-_LOGS_KEPT_S = 7 * 86400.0
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 
@@ -91,7 +90,7 @@ class Store:
         self.digests_dir = os.path.join(self.home, "digests")
         self.downloads_dir = os.path.join(self.home, "downloads")
         self.references_dir = os.path.join(self.home, "references")
-        self._failed = os.path.join(self.home, "failed")
+        self.failed_dir = os.path.join(self.home, "failed")
         self._staging = os.path.join(self.home, "staging")
         self._locks = os.path.join(self.home, "locks")
 
@@ -261,17 +260,12 @@ class Store:
         _sync(self.rootfs_dir)
         return record.decode(text, self._folder(image.digest))[0]
 
-    def keep_log(self, path: str, key: str) -> str:
-        """Move what a build printed out of its staging, and say where it is from now on."""
-        os.makedirs(self._failed, 0o700, exist_ok=True)
-        kept = os.path.join(self._failed, f"{key}.log")
-        os.replace(path, kept)
-        return kept
+    def sweep(self, *, dry_run: bool = False) -> int:
+        """Delete what dead processes left in ``staging`` and what nobody goes on fetching; how many of them there were.
 
-    def sweep(self) -> int:
-        """Delete what dead processes left in ``staging`` and what nobody goes on fetching; how many of them there were."""
-        swept = sweep_downloads(self.downloads_dir, time.time())
-        self._forget_logs(time.time() - _LOGS_KEPT_S)
+        With ``dry_run`` they are counted, and nothing is deleted.
+        """
+        swept = sweep_downloads(self.downloads_dir, time.time(), dry_run=dry_run)
         try:
             names = os.listdir(self._staging)
         except FileNotFoundError:
@@ -283,7 +277,8 @@ class Store:
                 continue  # its maker was quicker, or it is nothing of ours
             try:
                 if flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                    self._delete(name)
+                    if not dry_run:
+                        self._delete(name)
                     swept += 1
             except OSError as error:
                 if error.errno != errno.ENOTEMPTY:
@@ -291,16 +286,11 @@ class Store:
                 # An unpacker whose parent was killed this very moment still wrote; the next sweep comes after it.
             finally:
                 os.close(fd)
-        self._sweep_locks()
-        DigestCache(self.digests_dir).prune(time.time())
+        if not dry_run:
+            self._sweep_locks()
+            DigestCache(self.digests_dir).prune(time.time())
+            failed.forget(self.failed_dir, time.time())
         return swept
-
-    def _forget_logs(self, before_s: float) -> None:
-        with contextlib.suppress(FileNotFoundError), os.scandir(self._failed) as entries:
-            for entry in entries:
-                with contextlib.suppress(FileNotFoundError):
-                    if entry.stat(follow_symlinks=False).st_mtime < before_s:
-                        os.unlink(entry.path)
 
     def _sweep_locks(self) -> None:
         """Delete the lock files of images that are not there and that nobody is making."""

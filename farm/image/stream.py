@@ -1,7 +1,7 @@
 """The bytes of an archive, decompressed as they are asked for, in a bounded amount of memory.
 
 The compression is found from the first bytes, never from a name. Decompression runs in a thread of its own (the libraries
-let go of the interpreter meanwhile), a few chunks ahead of the reader.
+let go of the interpreter meanwhile), some chunks ahead of the reader.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 import bz2
 import lzma
 import os
-import queue
-import threading
 import zlib
 from collections.abc import Callable, Iterator
 from typing import IO, Protocol, cast
@@ -18,10 +16,10 @@ from typing import IO, Protocol, cast
 import zstandard
 
 from farm.errors import ImageError
+from farm.image.ahead import Ahead
 from farm.image.limits import TOO_LARGE, UnpackLimits
 
 _CHUNK_BYTES = 256 << 10
-_CHUNKS_AHEAD = 8
 _LZMA_MEMORY_BYTES = 512 << 20
 _ZSTD_WINDOW_BYTES = 128 << 20
 _MAGIC = (
@@ -104,7 +102,7 @@ class Stream:
         head = self._source.read()
         self.compression = compression(head)
         chunks = _chunks(self._source, head, self.compression)
-        self._next = _ahead(chunks) if self.compression else lambda: next(chunks, b"")
+        self._next: Callable[[], bytes] = Ahead(chunks) if self.compression else lambda: next(chunks, b"")
 
     def tell(self) -> int:
         return self._position
@@ -243,26 +241,3 @@ def _zstd(source: Source, head: bytes) -> Iterator[bytes]:
     with inner.stream_reader(cast(IO[bytes], _Joined(head, source)), read_across_frames=True) as reader:
         while data := reader.read(_CHUNK_BYTES):
             yield data
-
-
-def _ahead(chunks: Iterator[bytes]) -> Callable[[], bytes]:
-    """Run ``chunks`` in a thread, a few ahead; the function gives one after the other, empty at the end."""
-    ready: queue.Queue[bytes | Exception] = queue.Queue(_CHUNKS_AHEAD)
-
-    def work() -> None:
-        try:
-            for chunk in chunks:
-                ready.put(chunk)
-        except (ImageError, MemoryError) as error:
-            ready.put(error)
-        ready.put(b"")
-
-    threading.Thread(target=work, daemon=True).start()
-
-    def following() -> bytes:
-        item = ready.get()
-        if isinstance(item, Exception):
-            raise item
-        return item
-
-    return following

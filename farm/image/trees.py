@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -24,7 +23,7 @@ def remove(parent_fd: int, name: str) -> int:
     try:
         os.fchmod(top, 0o700)
         serial = freed_bytes = 0
-        mark = f".{secrets.token_hex(8)}-"  # a name that nothing in the tree can have been given on purpose
+        mark = f".{os.urandom(8).hex()}-"  # a name that nothing in the tree can have been given on purpose
         waiting = [""]
         while waiting:
             folder = waiting.pop()

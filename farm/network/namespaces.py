@@ -67,6 +67,18 @@ def remove_dead(directory: str = DIRECTORY) -> tuple[str, ...]:
     return tuple(removed)
 
 
+def dead(directory: str = DIRECTORY) -> tuple[str, ...]:
+    """The names of the namespaces that ``remove_dead`` would remove at this moment. Nothing is removed."""
+    found = []
+    for name in names(directory):
+        try:
+            os.close(_lock(os.path.join(directory, name)))
+        except (BlockingIOError, FileNotFoundError):
+            continue  # its maker lives, or was quicker than we
+        found.append(name)
+    return tuple(found)
+
+
 def names(directory: str = DIRECTORY) -> tuple[str, ...]:
     """The namespaces that are there, those of dead makers included, in order."""
     try:

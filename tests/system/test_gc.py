@@ -46,18 +46,31 @@ def abandoned(farm):
 
 
 def test_gc_removes_what_a_dead_farm_left_and_only_that(farm, abandoned):
+    assert "abandoned" not in farm.run("gc", "--dry-run").stdout
     kept = farm.run("gc")
     assert kept.returncode == 0
     assert "abandoned" not in kept.stdout
     assert namespaces.names() == ("abandoned",)
     abandoned.stdin.close()
     abandoned.wait()
+    would = farm.run("gc", "--dry-run")
+    assert would.returncode == 0
+    assert "would remove network namespace abandoned\n" in would.stdout
+    assert "farm/abandoned\n" in would.stdout
+    assert namespaces.names() == ("abandoned",)
     done = farm.run("gc")
+    assert {f"removed {line}" for line in _would(would)} == {
+        line for line in done.stdout.splitlines() if line.startswith("removed ")
+    }
     assert done.returncode == 0
     assert "network namespace abandoned" in done.stdout
     assert "farm/abandoned" in done.stdout
     assert namespaces.names() == ()
     assert farm.run("gc").stdout == "nothing was left\n"
+
+
+def _would(done):
+    return [line.removeprefix("would remove ") for line in done.stdout.splitlines() if line.startswith("would remove ")]
 
 
 @pytest.fixture
@@ -79,6 +92,8 @@ def test_gc_removes_links_of_the_farm_and_no_others(farm, own_network):
                 if error.code == errno.EOPNOTSUPP:
                     pytest.skip("needs a kernel with veth")
                 raise
+        assert "would remove link farm-7" in farm.run("gc", "--dry-run").stdout
+        assert "farm-7" in {each.get("ifname") for each in route.get_links()}
         done = farm.run("gc")
         assert "link farm-7" in done.stdout
         assert {each.get("ifname") for each in route.get_links()} == {"lo", "farmhouse", "of-farmhouse"}
@@ -89,6 +104,9 @@ def test_gc_removes_the_staging_of_a_killed_import(farm, tmp_path):
     staging.mkdir(parents=True)
     (tmp_path / "home/locks").mkdir()
     (staging / "file").write_text("half an image")
+    would = farm.run("gc", "--dry-run", home=tmp_path / "home")
+    assert "would remove 1 unfinished image" in would.stdout
+    assert (staging / "file").exists()
     done = farm.run("gc", home=tmp_path / "home")
     assert done.returncode == 0
     assert "1 unfinished image" in done.stdout

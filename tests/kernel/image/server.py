@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime as parsedate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -17,7 +18,7 @@ class Web:
 
     Of each answer at most ``cut_bytes`` are sent, where that is not None; ``statuses`` come first, one an answer. The first
     ``other_ranges`` that are asked for are answered with the whole. ``asked`` is (path, Range header or empty, status) of
-    every request.
+    every request. ``modified`` is its Last-Modified of every file, where it is not empty.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -28,6 +29,7 @@ class Web:
     ranges: bool = True
     stalls: bool = False
     tags: bool = True
+    modified: str = ""
     other_ranges: int = 0
     url: str = ""
     asked: list[tuple[str, str, int]] = field(default_factory=list)
@@ -71,6 +73,11 @@ def serving(web: Web) -> Iterator[Web]:
                 return 404, b"not here", {}
             tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
             headers = {"ETag": tag} if web.tags else {}
+            if web.modified:
+                headers["Last-Modified"] = web.modified
+            since = self.headers.get("If-Modified-Since", "")
+            if web.modified and since and parsedate(web.modified) <= parsedate(since):
+                return 304, b"", headers
             if web.tags and self.headers.get("If-None-Match") == tag:
                 return 304, b"", headers
             if wanted and web.ranges and self.headers.get("If-Range", tag) == tag:

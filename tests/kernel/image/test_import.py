@@ -202,7 +202,7 @@ REAL = {
     "alpine-3.20": (
         "alpine", "3.20.3", "Alpine Linux v3.20", "alpine", "apk", "musl", "1.2.5", "x86_64", APK, "busybox",
     ),
-    "busybox-musl": ("busybox", "1.38.0", "BusyBox 1.38.0", "", "", "", "", "x86_64", "", "busybox"),
+    "busybox-musl": ("busybox", "1.38.0", "BusyBox 1.38.0", "", "", "musl", "", "x86_64", "", "busybox"),
     "centos-7": (
         "centos", "7", "CentOS Linux 7 (Core)", "redhat", "yum", "glibc", "2.17", "x86_64", "yum install -y", "systemd",
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -139,6 +140,33 @@ def small(tmp_path: Path) -> Iterator[Path]:
     mount.umount2(str(path), mount.MNT_DETACH)
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """An ext4 of 3 MiB on a loop device, where a full disk is found out as late as it is written to."""
+    if shutil.which("mkfs.ext4") is None or shutil.which("losetup") is None:
+        pytest.skip("needs mkfs.ext4 (e2fsprogs) and losetup (util-linux)")
+    device, path = tmp_path / "device", tmp_path / "small"
+    with device.open("wb") as file:
+        file.truncate(3 << 20)
+    # Without a journal and reserved blocks: all of it is for the test.
+    subprocess.run(["mkfs.ext4", "-q", "-m0", "-O", "^has_journal", device], check=True, capture_output=True)
+    attached = subprocess.run(["losetup", "--find", "--show", device], capture_output=True, text=True, check=False)
+    if attached.returncode:
+        pytest.skip(f"needs loop devices: {attached.stderr.strip()}")
+    loop = attached.stdout.strip()
+    path.mkdir()
+    try:
+        mount.mount(loop, str(path), "ext4", 0, "")
+    except OSError as error:
+        subprocess.run(["losetup", "--detach", loop], check=True)
+        pytest.skip(f"needs ext4 on a loop device: {error}")
+    try:
+        yield path
+    finally:
+        mount.umount2(str(path), 0)
+        subprocess.run(["losetup", "--detach", loop], check=True)
+
+
 def taken(images: Images, archive: Path) -> str:
     """What an import says, empty where it succeeds."""
     try:
@@ -164,6 +192,26 @@ def test_on_a_disk_that_fills_up_at_any_point_an_image_is_whole_or_absent(tmp_pa
         for each in left:
             images.store.remove(each)
         ballast.unlink()
+    assert outcomes == {"", "full"}
+
+
+def test_C10_on_ext4_that_fills_up_an_image_is_whole_or_absent_and_can_be_removed(tmp_path, small_disk):
+    images = Images(tmp_path)
+    archive = images.write(packed(MEMBERS))
+    images.store = Store(str(small_disk / "home"))
+    ballast = small_disk / "ballast"
+    outcomes = set()
+    free = os.statvfs(small_disk)
+    for left_bytes in range(0, 600 << 10, 30 << 10):
+        with ballast.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_bsize - left_bytes)
+        outcomes.add(taken(images, archive))
+        left = whole(images.store)
+        swept(images)
+        for each in left:
+            images.store.remove(each)
+        ballast.unlink()
+        os.sync()  # ext4 gives back what was deleted only then
     assert outcomes == {"", "full"}
 
 

@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,36 @@ def test_pull_asks_again_and_fetches_what_changed(images, web, fetched):
     web.files["/image.tar"] = packed([entry("hello", b"anew")])
     assert text(fetched(fresh=True)) == "anew"
     assert text(fetched()) == "anew"
+
+
+def test_a_server_without_tags_is_asked_by_date(images, web, fetched):
+    web.tags, web.modified = False, "Tue, 05 Nov 2019 10:00:00 GMT"
+    first = fetched()
+    assert fetched(fresh=True) == first
+    assert [status for _, _, status in web.asked] == [200, 304]
+    web.files["/image.tar"] = packed([entry("hello", b"anew")])
+    web.modified = "Tue, 05 Nov 2019 10:00:01 GMT"
+    assert text(fetched(fresh=True)) == "anew"
+    assert fetched(fresh=True) != first
+    assert web.asked[-1][2] == 304
+
+
+@pytest.mark.parametrize("modified", ["", "yesterday", "now"])
+def test_a_date_that_may_not_change_with_the_file_is_not_believed(web, fetched, modified):
+    web.tags = False
+    web.modified = (
+        format_datetime(datetime.now(UTC) + timedelta(seconds=9), usegmt=True) if modified == "now" else modified
+    )
+    fetched()
+    web.files["/image.tar"] = packed([entry("hello", b"anew")])
+    assert text(fetched(fresh=True)) == "anew"
+
+
+def test_a_date_is_no_reason_to_resume(web, fetched):
+    web.tags, web.modified = False, "Tue, 05 Nov 2019 10:00:00 GMT"
+    web.cut_bytes, web.cuts = 100_000, 1
+    assert text(fetched()) == "from afar"
+    assert [(wanted, status) for _, wanted, status in web.asked] == [("", 200), ("", 200)]
 
 
 def test_nothing_is_asked_where_the_digest_is_in_the_store(images, web, fetched):

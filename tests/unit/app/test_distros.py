@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from farm.app.digests import check_digests
-from farm.app.distros import find_distro
+from farm.app.distros import find_distro, find_file
 from farm.errors import UsageError
 from farm.image.digests import DigestCache
 from farm.matrix.problems import MatrixError
@@ -73,3 +73,22 @@ def test_every_wrong_digest_is_told_with_both_and_its_place(folder: Path) -> Non
     assert [(each.line, each.column) for each in caught.value.problems] == [(4, 7), (5, 7)]
     assert right in str(caught.value)
     assert wrong in str(caught.value)
+
+
+def test_a_digest_is_that_of_one_file(folder: Path) -> None:
+    sha256 = "AB" * 32
+    assert find_file(["http://images.example/a.tar"], sha256).sources[0] == Source(
+        SourceKind.URL, "http://images.example/a.tar", sha256.lower()
+    )
+    assert find_file(["./root.tar"], sha256).sources[0].sha256 == sha256.lower()
+    for references in (
+        ["mine"],
+        ["./root.tar", "./root.tar"],
+        ["./tree"],
+        ["oci://registry.example/a:1"],
+        ["./no.tar"],
+    ):
+        with pytest.raises(UsageError):
+            find_file(references, sha256)
+    with pytest.raises(UsageError, match="64 hex digits"):
+        find_file(["./root.tar"], "ab")

@@ -69,3 +69,10 @@ def test_home_and_catalogue_come_from_the_environment() -> None:
     assert options.home({"FARM_HOME": "/somewhere"}) == "/somewhere"
     assert options.catalogue({"FARM_DISTROS": "/a::/b"}) == ("/a", "/b")
     assert options.catalogue({}) == ()
+
+
+def test_import_takes_no_address_and_says_what_does(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status(["image", "import", "https://images.example/a.tar"]) == 4
+    assert "farm image pull https://images.example/a.tar" in capsys.readouterr().err
+    assert status(["image", "import", "nowhere.tar"]) == 4
+    assert "nowhere.tar" in capsys.readouterr().err

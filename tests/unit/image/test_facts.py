@@ -218,3 +218,23 @@ def test_a_folder_or_a_fifo_is_no_package_manager(tmp_path: Path) -> None:
     (tmp_path / "usr/bin/apt-get").mkdir(parents=True)
     os.mkfifo(tmp_path / "usr/bin/yum")
     assert read_facts(str(tmp_path)).package_manager == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "libc"),
+    [
+        (ELF + b"\0No error information\0", "musl"),
+        (ELF + b"\0glibc-ld.so.cache1.1\0", "glibc"),
+        (ELF + b"\0Success\0", ""),
+        (b"#!/bin/true\nNo error information\0", ""),
+    ],
+)
+def test_a_static_program_may_tell_its_libc_but_no_version(tmp_path: Path, content: bytes, libc: str) -> None:
+    tree(tmp_path, {"bin/busybox": content, "bin/sh": "busybox"})
+    facts = read_facts(str(tmp_path))
+    assert (facts.libc, facts.libc_version) == (libc, "")
+
+
+def test_a_library_that_is_there_goes_before_what_a_program_holds(tmp_path: Path) -> None:
+    tree(tmp_path, {"bin/sh": ELF + b"\0No error information\0", "lib64/libc.so.6": GLIBC})
+    assert read_facts(str(tmp_path)).libc == "glibc"

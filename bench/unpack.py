@@ -1,0 +1,109 @@
+"""Importing real archives beside plain ``tar -xf`` of the same files, in turns, on the same disk.
+
+The farm's side is all of ``resolve`` into an empty store: the archive's digest, the locked-in worker's start, unpacking,
+syncfs(2), facts, the list of every file with its sha256, and the commit. tar's side is ``tar -xf`` into an empty folder, taken
+both as it ends and after a syncfs(2) like the farm's: tar itself leaves its files in memory.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from farm.app.host import id_map
+from farm.image.resolve import resolve
+from farm.image.store import Store
+from farm.kernel.files import syncfs
+from farm.model.distro import Image, Source, SourceKind
+
+_ARCHIVE = re.compile(r".*\.(?:tar(?:\.(?:gz|xz|bz2|zst))?|tgz|txz|tzst)")
+HEADER = ("archive", "MiB out", "tar s", "tar, synced s", "farm s", "farm/tar", "farm/tar, synced")
+_Came = TypeVar("_Came")
+
+
+@dataclass(slots=True)
+class Archive:
+    """Seconds of each round; ``out_bytes`` is what the archive's files hold."""
+
+    name: str
+    out_bytes: int = 0
+    tar_s: list[float] = field(default_factory=list)
+    tar_synced_s: list[float] = field(default_factory=list)
+    farm_s: list[float] = field(default_factory=list)
+
+
+def archives(folder: str) -> list[str]:
+    """Paths of the archives in ``folder``, by their names; none where there is no such folder."""
+    try:
+        return [os.path.join(folder, name) for name in sorted(os.listdir(folder)) if _ARCHIVE.fullmatch(name)]
+    except OSError:
+        return []
+
+
+def measure(paths: list[str], scratch: str, rounds: int, told: Callable[[str], None]) -> list[Archive]:
+    """Each archive both ways in each of ``rounds``; who goes first changes from round to round."""
+    found = [Archive(os.path.basename(path)) for path in paths]
+    for number in range(rounds):
+        told(f"unpacking, round {number + 1} of {rounds}")
+        for path, archive in zip(paths, found, strict=True):
+            turns = (_tar, _farm) if number % 2 == 0 else (_farm, _tar)
+            for turn in turns:
+                _in_empty_folder(scratch, turn, path, archive)
+    return found
+
+
+def row(archive: Archive) -> tuple[str, ...]:
+    """The medians as a row under ``HEADER``."""
+    tar_s, synced_s, farm_s = (
+        statistics.median(each) for each in (archive.tar_s, archive.tar_synced_s, archive.farm_s)
+    )
+    seconds = (f"{each:.3f}" for each in (tar_s, synced_s, farm_s))
+    size = f"{archive.out_bytes / (1 << 20):.0f}"
+    return archive.name, size, *seconds, f"{farm_s / tar_s:.2f}", f"{farm_s / synced_s:.2f}"
+
+
+def _in_empty_folder(scratch: str, turn: Callable[[str, str, Archive], None], path: str, archive: Archive) -> None:
+    folder = os.path.join(scratch, "unpacked")
+    os.mkdir(folder)
+    # The archive in memory for both, and nothing of the turn before left to write.
+    with open(path, "rb") as file:
+        while file.read(1 << 20):
+            pass
+    os.sync()
+    try:
+        turn(path, folder, archive)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _tar(path: str, folder: str, archive: Archive) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _, tar_s = _timed(lambda: subprocess.run(["tar", "-xf", path, "-C", folder], check=True))
+        _, sync_s = _timed(lambda: syncfs(fd))
+    finally:
+        os.close(fd)
+    archive.tar_s.append(tar_s)
+    archive.tar_synced_s.append(tar_s + sync_s)
+
+
+def _farm(path: str, folder: str, archive: Archive) -> None:
+    def imported() -> Image:
+        return resolve(Source(SourceKind.TARBALL, path), Store(folder), id_map())
+
+    image, farm_s = _timed(imported)
+    archive.out_bytes = image.size_bytes
+    archive.farm_s.append(farm_s)
+
+
+def _timed(action: Callable[[], _Came]) -> tuple[_Came, float]:
+    started_s = time.monotonic()
+    came = action()
+    return came, time.monotonic() - started_s
