@@ -40,7 +40,14 @@ def _row(each: Available, today: str) -> tuple[str, ...]:
     digest = "?" if each.digest is None else each.digest[:12]
     first = distro.sources[0]
     more = f" and {len(distro.sources) - 1} more" if len(distro.sources) > 1 else ""
-    return (each.name, distro.arch, eol, " ".join(distro.tags), digest, printable(first.path or first.kind) + more)
+    return (
+        each.name,
+        " ".join(distro.arch),
+        eol,
+        " ".join(distro.tags),
+        digest,
+        printable(first.path or first.kind) + more,
+    )
 
 
 def _document(each: Available, today: str) -> dict[str, object]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import time
 
 from farm.errors import ImageError
@@ -38,9 +39,9 @@ _PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy")
 _REMEDY = "look at the log; is the repository reached from this machine?"
 
 
-def bootstrapped(recipe: Recipe, store: Store) -> Image | None:
-    """The image that ``recipe`` led to before, if the store has it."""
-    found = recall(store.references_dir, _address(recipe))
+def bootstrapped(source: Source, store: Store) -> Image | None:
+    """The image that the recipe of ``source`` led to before, if the store has it."""
+    found = recall(store.references_dir, _address(source))
     return store.lookup(found.digest) if found is not None else None
 
 
@@ -55,17 +56,17 @@ def bootstrap(
     recipe = source.recipe
     if recipe is None:
         raise ImageError(f"{source.path} has no recipe")
-    before = bootstrapped(recipe, store)
+    before = bootstrapped(source, store)
     if before is not None and not fresh:
         return before
-    with store.making(_key(recipe), stopped) as staging:
-        made = bootstrapped(recipe, store)
+    with store.making(_key(source), stopped) as staging:
+        made = bootstrapped(source, store)
         if made is not None and (before is None or made.digest != before.digest):
             return made  # by another process, while we waited
         if staging is None:
             raise ImageError(f"an image has the name of the {source.path}", "", "remove it: farm image rm")
         image = _made(source, recipe, staging, store, builder, said)
-        remember(store.references_dir, _address(recipe), Known(image.digest))
+        remember(store.references_dir, _address(source), Known(image.digest))
         return image
 
 
@@ -75,7 +76,7 @@ def _made(source: Source, recipe: Recipe, staging: Staging, store: Store, builde
         os.mkdir(folder, 0o755)
     below = host.resolve(store)
     with store.hold(below.digest):
-        given = script(recipe, below.facts.install)
+        given = script(recipe, below.facts.install, _foreign(source.arch))
         build = Build(
             name=source.path,
             overlays=below.overlays,
@@ -87,7 +88,7 @@ def _made(source: Source, recipe: Recipe, staging: Staging, store: Store, builde
             timeout_s=_TIMEOUT_S,
             limits=Limits(cpus=float(os.cpu_count() or 1), memory_bytes=_MEMORY_BYTES, pids=_PIDS),
         )
-        carry_out(build, _key(recipe), staging, store, builder, said, remedy=_REMEDY)
+        carry_out(build, _key(source), staging, store, builder, said, remedy=_REMEDY)
     trees.remove(staging.fd, _SCRATCH)
     if not any(os.path.lexists(os.path.join(root, each)) for each in ("usr", "bin")):
         raise ImageError(f"the {source.path} left no root filesystem", "", _REMEDY)
@@ -106,9 +107,13 @@ def _environment() -> tuple[tuple[str, str], ...]:
     return tuple({"LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", **proxies}.items())
 
 
-def _key(recipe: Recipe) -> str:
-    return hashlib.sha256(_address(recipe).encode("utf-8", "surrogateescape")).hexdigest()
+def _foreign(arch: str) -> str:
+    return arch if arch != platform.machine() else ""
 
 
-def _address(recipe: Recipe) -> str:
-    return f"bootstrap:{json.dumps(fields(recipe), sort_keys=True)}"
+def _key(source: Source) -> str:
+    return hashlib.sha256(_address(source).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _address(source: Source) -> str:
+    return f"bootstrap:{json.dumps([source.recipe, _foreign(source.arch)], default=fields, sort_keys=True)}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from farm.errors import DiskError, GivenUpError, ImageError
 from farm.image.limits import UnpackLimits
@@ -18,7 +18,7 @@ from farm.image.store import Store
 from farm.image.unpacking import Stopped
 from farm.kernel.userns import IdMap
 from farm.model.distro import Distro, Image, Source, SourceKind
-from farm.model.machine import runs
+from farm.model.machine import best
 from farm.model.ports import Builder
 
 _LIMITS = UnpackLimits()
@@ -52,10 +52,12 @@ def first_of(
     ``DiskError`` at once, because the next source needs the same disk.
     """
     machine = platform.machine()
-    if distro.arch and not runs(machine, distro.arch):
-        raise ImageError(
-            f"{distro.name} is for {distro.arch}", f"this machine is {machine}", "run it on a machine of that kind"
-        )
+    wanted = best(machine, distro.arch)
+    if distro.arch and not wanted:
+        machines = " and ".join(distro.arch)
+        raise ImageError(f"{distro.name} is for {machines}", f"this machine is {machine}", "run it on one of those")
+    if len(distro.arch) > 1 and wanted != machine:
+        distro = replace(distro, sources=tuple(replace(each, arch=wanted) for each in distro.sources))
     if len(distro.sources) > 1 and not fresh and (there := _stored(distro, store, stopped)) is not None:
         return there
     failures: list[str] = []

@@ -19,9 +19,11 @@ DATABASES = "/run/host-packages"
 HOST_DATABASES = ("/var/lib/dpkg", "/var/lib/rpm", "/var/lib/pacman", "/lib/apk", "/var/lib/apk", "/var/lib/zypp")
 """Where package managers keep what is installed; those below /usr are in the host image as they are."""
 
+_APT_MACHINES = {
+    "x86_64": "amd64", "i686": "i386", "i586": "i386", "i486": "i386", "i386": "i386", "aarch64": "arm64", "armv7l": "armhf",
+}  # fmt: skip
+"""What Debian calls those machines that a host may run besides its own kind."""
 _ARCHIVED = ("archive.", "old-releases.")
-_DNF = ("basesystem", "bash", "coreutils", "dnf", "findutils", "glibc", "grep", "rpm", "sed", "system-release")
-_ZYPPER = ("aaa_base", "bash", "coreutils", "filesystem", "rpm", "zypper")
 _PREAMBLE = """
 have() { command -v "$1" >/dev/null 2>&1; }
 get() {  # packages for this container, by the host's own package manager
@@ -78,10 +80,12 @@ trap 'rm -f "$target/run/zypp.pid"' EXIT
 """
 
 
-def script(recipe: Recipe, install: str) -> str:
+def script(recipe: Recipe, install: str, arch: str = "") -> str:
     """A script for ``sh -e``. ``install`` is the host's non-interactive install command, empty where it has none.
 
-    Raises ``ImageError`` for a recipe whose packages nobody could verify.
+    ``arch`` is the machine that the system is for, empty for this host's own kind.
+
+    Raises ``ImageError`` for a recipe whose packages nobody could verify, or a machine that its tool cannot be told.
     """
     given = {
         "target": TARGET,
@@ -92,9 +96,13 @@ def script(recipe: Recipe, install: str) -> str:
         "ready": "",
         "database": "/usr/lib/sysimage/rpm",
     }
+    if arch and arch not in (_APT_MACHINES if recipe.manager == "apt" else ()):
+        raise ImageError(
+            f"{recipe.manager} cannot be told to make a system for {arch}", "", "name another source for it"
+        )
     match recipe.manager:
         case "apt":
-            return _script(given | _apt(recipe), _apt_options(recipe), _APT)
+            return _script(given | _apt(recipe), _apt_options(recipe, arch), _APT)
         case "dnf":
             return _script(given, _dnf_options(recipe), _RPM_BEFORE + _DNF_SCRIPT + _RPM_AFTER)
         case "zypper":
@@ -116,8 +124,8 @@ def _apt(recipe: Recipe) -> dict[str, str]:
     }
 
 
-def _apt_options(recipe: Recipe) -> tuple[str, ...]:
-    options = []
+def _apt_options(recipe: Recipe, arch: str) -> tuple[str, ...]:
+    options = [f"--architectures={_APT_MACHINES[arch]}"] if arch else []
     if recipe.components:
         options.append(f"--components={','.join(recipe.components)}")
     if recipe.packages:
@@ -135,7 +143,7 @@ def _dnf_options(recipe: Recipe) -> tuple[str, ...]:
         options += [f"--repofrompath={name},{address}", f"--repo={name}", f"--setopt={name}.gpgcheck={int(bool(key))}"]
         if key:
             options.append(f"--setopt={name}.gpgkey={key}")
-    return (*options, "install", *(recipe.packages or _DNF))
+    return (*options, "install", *recipe.packages)
 
 
 def _zypper(recipe: Recipe) -> str:
@@ -147,8 +155,7 @@ def _zypper(recipe: Recipe) -> str:
             lines.append(shlex.join(("rpm", "--root", TARGET, "--import", key)))
         check = "--gpgcheck-allow-unsigned" if not key else "--gpgcheck-strict"
         lines.append(shlex.join((*zypper, "addrepo", check, address, name)))
-    packages = recipe.packages or _ZYPPER
-    lines.append(shlex.join((*zypper, "install", "--no-recommends", *packages)))
+    lines.append(shlex.join((*zypper, "install", "--no-recommends", *recipe.packages)))
     return "\n".join((*lines, shlex.join((*zypper, "clean", "--all")), ""))
 
 

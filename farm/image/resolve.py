@@ -75,7 +75,7 @@ def known(source: Source, store: Store, stopped: Stopped = lambda: False) -> Ima
         if source.kind in (SourceKind.URL, SourceKind.REGISTRY):
             return image_of(source, store)
         if source.recipe is not None:
-            return bootstrapped(source.recipe, store)
+            return bootstrapped(source, store)
         if source.kind is SourceKind.DIRECTORY:
             return store.lookup(cache.of_tree(os.path.realpath(source.path), stopped)[0])
         if source.kind is SourceKind.TARBALL:

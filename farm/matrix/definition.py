@@ -35,8 +35,9 @@ class Definition:
         sources: list[Source] = []
         missing: list[Problem] = []
         before = len(problems)
+        arch = self.entry.arch[0] if len(self.entry.arch) == 1 else ""
         for origin in self.origins:
-            found = located(origin, self.source.file, self.entry.arch)
+            found = located(origin, self.source.file, arch)
             if not isinstance(found, Source):
                 problems.append(self.source.problem(origin.place, *found))
             elif (said := absent(origin, found)) is not None:

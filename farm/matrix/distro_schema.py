@@ -49,6 +49,15 @@ def _arch(value: object) -> str:
     raise scalars.refused(f"no machine is called {found!r}", f"known here: {', '.join(NAMES)}")
 
 
+def _machines(value: object) -> tuple[str, ...]:
+    """One machine, or a list of those that its sources serve."""
+    if not isinstance(value, list):
+        return (_arch(value),)
+    if not value:
+        raise scalars.refused("an empty list leaves no machine to run on", "leave the key out for this host's")
+    return tuple(dict.fromkeys(map(_arch, value)))
+
+
 def _manager(value: object) -> str:
     found = scalars.text(value).text
     if found not in MANAGERS:
@@ -90,7 +99,7 @@ def _keyring(value: object) -> str:
 
 
 Day: TypeAlias = Annotated[str, BeforeValidator(_day)]
-Arch: TypeAlias = Annotated[str, BeforeValidator(_arch)]
+Arch: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_machines)]
 Manager: TypeAlias = Annotated[str, BeforeValidator(_manager)]
 Release: TypeAlias = Annotated[
     str, BeforeValidator(_as_written(_WORD, "a release", "use letters, digits, '.', '_' and '-', at most 64"))
@@ -137,7 +146,7 @@ class DistroEntry(Closed):
     rootfs: Text | None = None
     sha256: Sha256 | None = None
     sources: list[Raw] | None = None
-    arch: Arch = ""
+    arch: Arch = ()
     tags: list[Tag] = Field(default_factory=list)
     eol: Day = ""
 

@@ -18,6 +18,7 @@ from farm.model.distro import Source, SourceKind
 from farm.model.recipe import Recipe
 from farm.model.reference import HOST, is_loopback, remote
 
+_KEYRINGS = ("the address of a key", "a package that holds the keys")
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst")
 
 
@@ -128,6 +129,9 @@ def _recipe(source: SourceText, node: MappingNode, entry: RecipeEntry, problems:
     if not entry.keyring and any(map(_is_open, entry.repositories)):
         message = "what comes over http:// may be anything without a key to check it by"
         problems.append(source.problem(place, message, "name the keyring, or use https://"))
+    if entry.keyring and (entry.manager == "apt") == ("://" in entry.keyring):
+        message = f"the keyring of {entry.manager} is {_KEYRINGS[entry.manager == 'apt']}, not {entry.keyring!r}"
+        problems.append(source.problem(place, message))
     if len(problems) > before:
         return None
     components = tuple(entry.components) or (("main",) if entry.manager == "apt" else ())

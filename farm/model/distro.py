@@ -40,15 +40,15 @@ class Distro:
     """A distro as the matrix file or the catalogue defines it.
 
     ``sources`` are one or more, those before the others that are tried first. ``where`` is ``file:line:column`` for messages,
-    ``arch`` the machine its programs are for (as ``uname -m`` prints it; empty: not said), ``eol`` the day its makers stop
-    to mend it, as ``2028-06-30``, or empty.
+    ``arch`` the machines its programs can be had for (as ``uname -m`` prints it; empty: not said), ``eol`` the day its makers
+    stop to mend it, as ``2028-06-30``, or empty.
     """
 
     name: str
     sources: tuple[Source, ...]
     tags: tuple[str, ...] = ()
     where: str = ""
-    arch: str = ""
+    arch: tuple[str, ...] = ()
     eol: str = ""
 
 

@@ -23,6 +23,11 @@ OTHER_NAMES = {
 """What others call them."""
 
 
+def best(machine: str, arches: tuple[str, ...]) -> str:
+    """The one of ``arches`` to have on ``machine``: its own kind, else one whose programs it runs, else empty."""
+    return next((each for each in (machine, *arches) if each in arches and runs(machine, each)), "")
+
+
 def runs(machine: str, arch: str) -> bool:
     """Whether ``machine`` can run programs for ``arch``, as far as the names tell."""
     return machine == arch or arch in _RUNS.get(machine, ())

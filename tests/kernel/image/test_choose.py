@@ -41,7 +41,7 @@ def chosen(images, web):
         all_of_them = tuple(
             Source(SourceKind.URL, web.url + each) if isinstance(each, str) else each for each in sources
         )
-        distro = Distro("d", all_of_them, arch=arch)
+        distro = Distro("d", all_of_them, arch=(arch,) if arch else ())
         return first_of(distro, given.pop("store", images.store), images.id_map, fresh=fresh, **given)
 
     return take

@@ -39,7 +39,7 @@ def test_programs_get_all_of_it(folder: Path, capsys: pytest.CaptureFixture[str]
     assert lost == {"name": "lost", "problem": "no file or directory 'none.tar'"}
     assert old == {
         "name": "old",
-        "arch": "x86_64",
+        "arch": ["x86_64"],
         "eol": "2020-01-01",
         "past": True,
         "tags": ["a", "b"],

@@ -73,7 +73,7 @@ def test_each_name_is_there_once_and_in_the_file_that_it_is_looked_for_in():
 
 def test_every_distro_says_its_machine_and_where_it_is_from(distros):
     for distro in distros.values():
-        assert distro.arch == "x86_64", distro.name
+        assert distro.arch[0] == "x86_64", distro.name
         assert distro.sources, distro.name
         assert len(set(distro.sources)) == len(distro.sources), distro.name
 

@@ -45,7 +45,7 @@ def test_every_kind_of_source_is_read_in_order(distro, tmp_path):
         Source(SourceKind.TARBALL, str(tmp_path / "a.tar"), SHA256),
         Source(SourceKind.HOST),
     )
-    assert (found.arch, found.eol, found.tags) == ("x86_64", "2028-06-30", ("t",))
+    assert (found.arch, found.eol, found.tags) == (("x86_64",), "2028-06-30", ("t",))
 
 
 def test_a_path_may_lead_to_nothing_where_another_source_may_serve(distro, tmp_path):
