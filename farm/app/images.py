@@ -6,30 +6,30 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from farm.app.preparing import Unprepared
+from farm.app.unavailable import Unavailable
 from farm.model.distro import Distro, Image
 from farm.model.job import ImageKey, Prepare
 from farm.schedule.driver import Driver
 
-Supply: TypeAlias = Callable[[Distro], Awaitable[Image | str]]
-"""The image of a distro, or the sentence that its jobs end with."""
-Prepared: TypeAlias = Callable[[Distro, Image, Prepare], Awaitable[Image | Unprepared]]
+Supply: TypeAlias = Callable[[Distro], Awaitable[Image | Unavailable]]
+"""The image of a distro."""
+Prepared: TypeAlias = Callable[[Distro, Image, Prepare], Awaitable[Image | Unavailable]]
 """What is made of a distro's image."""
 
 
 class Images:
     """Gives the driver the images that jobs wait for, each as soon as it is there.
 
-    ``known`` are those of distros that are there already, or sentences why not; ``tell`` hears of what could not be prepared.
+    ``known`` are those of distros that are there already, or why they are not; ``tell`` hears of what could not be had.
     """
 
     def __init__(
         self,
         supply: Supply,
         prepare: Prepared,
-        known: Mapping[str, Image | str],
+        known: Mapping[str, Image | Unavailable],
         driver: Driver,
-        tell: Callable[[Unprepared], None],
+        tell: Callable[[Unavailable], None],
     ) -> None:
         self._supply = supply
         self._prepare = prepare
@@ -41,13 +41,15 @@ class Images:
         """Those of ``distro``: its own once, and what is prepared from it."""
         try:
             base = self._known.get(distro.name) or await self._supply(distro)
+            if isinstance(base, Unavailable):
+                self._tell(base)
             await asyncio.gather(*(self._provide(distro, base, key) for key in keys))
         except Exception as bug:  # noqa: BLE001 - jobs would wait for ever: the driver's run() is who reports it
             self._driver.abandon(bug)
 
-    async def _provide(self, distro: Distro, base: Image | str, key: ImageKey) -> None:
-        if isinstance(base, str):
-            self._driver.image_failed(key, base)
+    async def _provide(self, distro: Distro, base: Image | Unavailable, key: ImageKey) -> None:
+        if isinstance(base, Unavailable):
+            self._driver.image_failed(key, base.reason)
         elif key.prepare is None:
             self._driver.image_ready(key, base)
         else:

@@ -55,10 +55,10 @@ def read(matrix: str, distros: Iterable[Distro]) -> Lock:
     return lock
 
 
-def check(lock: Lock, distros: Iterable[Distro], images: Mapping[str, Image | str]) -> None:
+def check(lock: Lock, distros: Iterable[Distro], images: Mapping[str, object]) -> None:
     """Raises ``UsageError`` where one of ``distros`` has become another image than ``lock`` says.
 
-    One that could not be had, a sentence in ``images``, is no other image: its jobs end as errors.
+    One that could not be had, no ``Image`` in ``images``, is no other image: its jobs end as errors.
     """
     folder = os.path.dirname(os.path.abspath(lock.path))
     found = {}

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import os
-import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TypeAlias
 
 from farm.app.saying import Saying
 from farm.app.turns import Turns
+from farm.app.unavailable import Unavailable, build_failed, unavailable
 from farm.errors import FarmError
 from farm.image.building import BuildError
 from farm.image.prepared import Preparation, prepared
@@ -25,36 +23,14 @@ from farm.image.unpacking import Stopped
 from farm.matrix.prepare import script
 from farm.model.distro import Distro, Image
 from farm.model.job import Prepare
-from farm.model.paths import safe_name
 from farm.model.ports import Builder
-from farm.report.logs import tail
 from farm.units import format_duration
 
 Make: TypeAlias = Callable[[Image, Preparation, Store, Builder, Stopped, Said], tuple[Image, bool]]
 """``farm.image.prepared.prepared``."""
 
+_WHAT = "prepare"
 _THREADS = 64  # most of them wait for one of the two turns, so that those whose image is there need not
-_LOG_LINES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Unprepared:
-    """Why there is no image: ``reason`` is the sentence that its jobs end with.
-
-    ``headline``, ``log_path`` below the run's folder and ``excerpt`` are those of a command that failed, else empty.
-    """
-
-    reason: str
-    headline: str = ""
-    log_path: str = ""
-    excerpt: str = ""
-
-    def note(self, folder: str = "") -> str:
-        """What people are told of it once, the excerpt on lines of its own; the log's path begins with ``folder``."""
-        if not self.headline:
-            return ""
-        log = f"; log: {os.path.join(folder, self.log_path)}" if self.log_path else ""
-        return "\n".join([self.headline + log, *(each for each in self.excerpt.split("\n") if each)])
 
 
 class Preparing:
@@ -94,7 +70,7 @@ class Preparing:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._held.close()
 
-    async def image(self, distro: Distro, base: Image, prepare: Prepare) -> Image | Unprepared:
+    async def image(self, distro: Distro, base: Image, prepare: Prepare) -> Image | Unavailable:
         """What ``prepare`` makes of ``base``, the image of ``distro``."""
         loop = asyncio.get_running_loop()
         try:
@@ -104,19 +80,15 @@ class Preparing:
             wanted = _preparation(distro.name, text, prepare)
             while True:
                 found = await loop.run_in_executor(self._pool, self._made, base, wanted, loop)
-                if isinstance(found, Unprepared):
+                if isinstance(found, Unavailable):
                     return found
                 with contextlib.suppress(RemovedError):  # between the two: it is made anew
                     self._held.enter_context(self._store.hold(found.digest))
                     return found
-        except FarmError as error:
-            return Unprepared(
-                "; ".join(part for part in (f"prepare: {error.brief}", error.detail, error.remedy) if part)
-            )
-        except OSError as error:
-            return Unprepared(f"prepare: {error}")
+        except (FarmError, OSError) as error:
+            return unavailable(_WHAT, error)
 
-    def _made(self, base: Image, wanted: Preparation, loop: asyncio.AbstractEventLoop) -> Image | Unprepared:
+    def _made(self, base: Image, wanted: Preparation, loop: asyncio.AbstractEventLoop) -> Image | Unavailable:
         """On a thread of the pool."""
 
         def note(text: str) -> None:
@@ -128,28 +100,13 @@ class Preparing:
         try:
             image, made = self._make(base, wanted, self._store, builder, self._is_stopped, saying)
         except BuildError as error:
-            return self._failed(base, wanted, error)
+            return build_failed(_WHAT, wanted.name, _key(base, wanted), error, self._run_dir)
         if made and builder.took_s is not None:
             note(f"prepared {wanted.name} in {format_duration(builder.took_s)}")
         return image
 
     def _is_stopped(self) -> bool:
         return self._ended.is_set() or self._stopped()
-
-    def _failed(self, base: Image, wanted: Preparation, error: BuildError) -> Unprepared:
-        why = "; ".join(part for part in (error.brief, error.detail) if part)
-        path = os.path.join("prepare", f"{safe_name(wanted.name)}-{_key(base, wanted)}.log")
-        try:
-            os.makedirs(os.path.join(self._run_dir, "prepare"), exist_ok=True)
-            shutil.copyfile(error.log_path, os.path.join(self._run_dir, path))
-        except OSError as trouble:
-            # A full disk, say. What the command did is the news, and the farm's folder has its log still.
-            return Unprepared(
-                f"prepare: {why}; its log could not be copied: {trouble}", f"{why}; log: {error.log_path}"
-            )
-        headline = "; ".join(part for part in (why, error.remedy) if part)
-        excerpt = tail(self._run_dir, path, _LOG_LINES).text
-        return Unprepared(f"prepare: {why}; log: {path}", headline, path, excerpt)
 
 
 def _preparation(name: str, text: str, prepare: Prepare) -> Preparation:

@@ -21,9 +21,10 @@ from farm.app.folder import JOURNAL, claim_run_dir, point_latest
 from farm.app.host import id_map, raise_descriptors, require_root, unpack_limits, views, writable_store
 from farm.app.images import Images
 from farm.app.interrupts import Interrupts
-from farm.app.preparing import Preparing, Unprepared
+from farm.app.preparing import Preparing
 from farm.app.supply import Supply
 from farm.app.turns import Turns
+from farm.app.unavailable import Unavailable
 from farm.engine.build import LocalBuilder
 from farm.engine.local import LocalEngine
 from farm.errors import FarmError
@@ -39,7 +40,7 @@ from farm.model.distro import Image, SourceKind
 from farm.model.job import Attempt, ImageKey, Job
 from farm.model.outcome import Outcome
 from farm.model.ports import EngineInfo
-from farm.model.run import PREPARE_NOTE, RunInfo, RunRecord
+from farm.model.run import BUILD_NOTE, RunInfo, RunRecord
 from farm.report.summary import Status, status
 from farm.report.write import write_all
 from farm.schedule import policy
@@ -144,7 +145,7 @@ class _Run:
         try:
             with (
                 Turns(LocalBuilder(self._id_map)) as turns,
-                Supply(store, self._id_map, self._limits, self._ui.note, turns) as supply,
+                Supply(store, self._id_map, self._limits, self._ui.note, turns, run_dir) as supply,
                 Preparing(store, turns, run_dir, self._ui.note, lambda: interrupts.stopped) as preparing,
             ):
                 await self._with_images(run_id, run_dir, store, supply, preparing, interrupts)
@@ -187,7 +188,7 @@ class _Run:
                 self._ui.begin(len(self._jobs), info)
                 driver = Driver(Scheduler(self._jobs, given), self._jobs, engine, journal, self._ui)
 
-                def tell(found: Unprepared) -> None:
+                def tell(found: Unavailable) -> None:
                     self._tell(found, run_dir, journal)
 
                 await self._drive(driver, Images(supply.image, preparing.image, known, driver, tell), interrupts)
@@ -212,11 +213,11 @@ class _Run:
                 for each in providing:
                     each.cancel()
 
-    def _tell(self, found: Unprepared, run_dir: str, journal: JournalWriter) -> None:
+    def _tell(self, found: Unavailable, run_dir: str, journal: JournalWriter) -> None:
         """Everybody who is to know of a command that failed, once."""
         if found.headline:
-            journal.note(PREPARE_NOTE, found.note())
-            self._ui.note(f"{PREPARE_NOTE}: {found.note(run_dir)}")
+            journal.note(BUILD_NOTE, found.note())
+            self._ui.note(found.note(run_dir))
 
     def _budget(self) -> tuple[policy.Budget, tuple[str, ...]]:
         """What may run at once, and what of ``-j`` the host does not allow."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +13,9 @@ from types import TracebackType
 
 from farm.app.saying import Saying
 from farm.app.turns import Turns
+from farm.app.unavailable import Unavailable, build_failed, unavailable
 from farm.errors import FarmError
+from farm.image.building import BuildError
 from farm.image.choose import Chosen, first_of
 from farm.image.limits import UnpackLimits
 from farm.image.store import RemovedError, Store
@@ -28,17 +31,19 @@ class Supply:
     """A context manager: at its end imports that still go on are given up, and images may be removed again.
 
     Beside that it deletes what imports of killed runs left unfinished. ``note`` is told, on the loop's thread, how far what
-    is fetched has come, and where another source than a distro's first one served.
+    is fetched has come, and where another source than a distro's first one served. What
+    a bootstrap that failed printed goes to ``run_dir``.
     """
 
     def __init__(
-        self, store: Store, id_map: IdMap, limits: UnpackLimits, note: Callable[[str], None], turns: Turns
+        self, store: Store, id_map: IdMap, limits: UnpackLimits, note: Callable[[str], None], turns: Turns, run_dir: str
     ) -> None:
         self._store = store
         self._id_map = id_map
         self._limits = limits
         self._note = note
         self._turns = turns
+        self._run_dir = run_dir
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(_UNPACKERS, "image")
         self._held = contextlib.ExitStack()
@@ -55,8 +60,8 @@ class Supply:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._held.close()
 
-    async def image(self, distro: Distro) -> Image | str:
-        """The image of ``distro``, or the sentence that its jobs end with."""
+    async def image(self, distro: Distro) -> Image | Unavailable:
+        """The image of ``distro``."""
         try:
             while True:
                 found = await self._in_thread(distro)
@@ -65,11 +70,10 @@ class Supply:
                     if found.why:
                         self._note(f"{distro.name}: from {found.source.path or found.source.kind}, because {found.why}")
                     return found.image
-        except FarmError as error:
-            parts = (f"image: {error.brief}", *error.detail.splitlines(), error.remedy)
-            return "; ".join(part for part in parts if part)
-        except OSError as error:
-            return f"image: {error}"
+        except BuildError as error:
+            return build_failed("bootstrap", distro.name, secrets.token_hex(4), error, self._run_dir)
+        except (FarmError, OSError) as error:
+            return unavailable("image", error)
 
     async def _in_thread(self, distro: Distro) -> Chosen:
         loop = asyncio.get_running_loop()

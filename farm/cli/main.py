@@ -77,4 +77,4 @@ def _complain(text: str) -> None:
 
 def message(error: FarmError) -> str:
     """``error: brief``, then detail and remedy on lines of their own."""
-    return "\n".join(part for part in (f"error: {error.brief}", error.detail, error.remedy) if part)
+    return f"error: {error}"

@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 
-from farm.errors import GivenUpError, ImageError
+from farm.errors import DiskError, GivenUpError, ImageError
 from farm.image import failed, trees
 from farm.image.progress import Said
 from farm.image.store import Staging, Store
@@ -22,14 +22,22 @@ _SAID_EVERY_S = 1.0
 _SPARE_BYTES = 256 << 20
 _SPARE_FILES = 4096
 _TAIL_BYTES = 4096
+_QUOTED_LINES = 5
 
 
 class BuildError(ImageError):
-    """The command of a build failed; ``log_path`` is what it printed, all of it, for the caller to show."""
+    """The command of a build failed; ``log_path`` is what it printed, all of it, for the caller to show.
+
+    As text it has the last lines of that.
+    """
 
     def __init__(self, brief: str, detail: str, remedy: str, log_path: str) -> None:
         super().__init__(brief, detail, remedy)
         self.log_path = log_path
+
+    def __str__(self) -> str:
+        last = "".join(f"\n  {line}" for line in _last_lines(self.log_path, _QUOTED_LINES))
+        return f"{super().__str__()}\nlog: {self.log_path}{last}"
 
 
 def carry_out(
@@ -38,7 +46,7 @@ def carry_out(
     """Run ``build``, whose files are in ``staging``, and wait until they are on the disk.
 
     ``key``, 64 hex digits, names the log where it fails. Raises ``BuildError`` with ``remedy`` for a command that failed,
-    ``ImageError`` where the disk gets full, ``GivenUpError``.
+    ``DiskError`` where the disk gets full, ``GivenUpError``.
     """
     log_path = os.path.join(staging.path, LOG)
     watch = _Watch(build, log_path, store.home, staging.stopped, said)
@@ -111,26 +119,29 @@ class _Watch:
             return
         self._next_s = now_s + _SAID_EVERY_S
         self._look_at_disk()
-        if line := _last_line(self._log_path):
+        for line in _last_lines(self._log_path, 1):
             self._said(self._build.name, line)
 
     def _look_at_disk(self) -> None:
         """A build may write as much as there is room for; the last of that is left to the host."""
         there = os.statvfs(self._home)
         if there.f_bavail * there.f_frsize < _SPARE_BYTES or (there.f_files and there.f_favail < _SPARE_FILES):
-            raise ImageError(
+            raise DiskError(
                 f"the disk is nearly full, so the {self._build.name} was ended",
                 f"{there.f_bavail * there.f_frsize >> 20} MiB and {there.f_favail} files are left in {self._home}",
                 "free some space, or put FARM_HOME elsewhere",
             )
 
 
-def _last_line(path: str) -> str:
+def _last_lines(path: str, count: int) -> list[str]:
+    """The last lines of the log at ``path`` with something printable in them; control characters are left out."""
     try:
         with open(path, "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
             text = file.read().decode(errors="replace")
-    except FileNotFoundError:
-        return ""
-    lines = [line.strip() for line in text.replace("\r", "\n").split("\n")]
-    return next((line for line in reversed(lines) if line), "")
+    except OSError:
+        return []
+    lines = (
+        "".join(each for each in line if each.isprintable()).strip() for line in text.replace("\r", "\n").split("\n")
+    )
+    return [line for line in lines if line][-count:]

@@ -11,6 +11,7 @@ import platform
 from dataclasses import dataclass, replace
 
 from farm.errors import DiskError, GivenUpError, ImageError
+from farm.image.building import BuildError
 from farm.image.limits import UnpackLimits
 from farm.image.progress import Progress, Said
 from farm.image.resolve import known, resolve
@@ -48,8 +49,8 @@ def first_of(
 ) -> Chosen:
     """The image of ``distro``; the arguments are those of ``resolve``.
 
-    Raises ``ImageError`` where no source serves, with a line for each, and without a try where this machine cannot run it;
-    ``DiskError`` at once, because the next source needs the same disk.
+    Raises ``ImageError`` where no source serves, with a line for each (``BuildError`` where one is a build), and without a
+    try where this machine cannot run it; ``DiskError`` at once, because the next source needs the same disk.
     """
     machine = platform.machine()
     wanted = best(machine, distro.arch)
@@ -61,6 +62,7 @@ def first_of(
     if len(distro.sources) > 1 and not fresh and (there := _stored(distro, store, stopped)) is not None:
         return there
     failures: list[str] = []
+    log_path = ""
     given = (store, id_map, stopped, limits)
     for source in distro.sources:
         try:
@@ -71,11 +73,14 @@ def first_of(
             if len(distro.sources) == 1:
                 raise
             failures.append(": ".join(part for part in (error.brief, error.detail) if part))
+            if isinstance(error, BuildError) and not log_path:
+                log_path = error.log_path
         else:
             return Chosen(image, source, "; ".join(failures))
-    raise ImageError(
-        f"none of the {len(failures)} sources of {distro.name} serves", "\n".join(failures), "mend one, or add another"
-    )
+    brief, remedy = f"none of the {len(failures)} sources of {distro.name} serves", "mend one, or add another"
+    if log_path:
+        raise BuildError(brief, "\n".join(failures), remedy, log_path)
+    raise ImageError(brief, "\n".join(failures), remedy)
 
 
 def _stored(distro: Distro, store: Store, stopped: Stopped) -> Chosen | None:

@@ -44,6 +44,7 @@ key=/usr/share/keyrings/$keyring.gpg
 { [ -z "$keyring" ] || [ -e "$key" ]; } || get "$keyring"
 [ -e "$key" ] || key=
 have mmdebstrap || have debootstrap || get mmdebstrap || get debootstrap
+[ -z "$foreign" ] || have arch-test || get arch-test
 mkdir -p /var/lib/dpkg
 if have mmdebstrap; then
     # What needs mount(2) and mknod(2) is what the containers bring themselves: /dev, /proc and /sys.
@@ -94,6 +95,7 @@ def script(recipe: Recipe, install: str, arch: str = "") -> str:
         "databases": " ".join(HOST_DATABASES),
         "stash": DATABASES,
         "ready": "",
+        "foreign": arch,
         "database": "/usr/lib/sysimage/rpm",
     }
     if arch and arch not in (_APT_MACHINES if recipe.manager == "apt" else ()):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
 
-PREPARE_NOTE = "prepare"
+BUILD_NOTE = "build"
 """The kind of a note of a command that failed to prepare an image."""
 
 

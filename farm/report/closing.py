@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from farm.model.outcome import Outcome
-from farm.model.run import PREPARE_NOTE, JobRecord, RunRecord
+from farm.model.run import BUILD_NOTE, JobRecord, RunRecord
 from farm.report import summary, words
 from farm.report.logs import tail
 from farm.report.text import line, paragraph
@@ -94,7 +94,7 @@ def _remarks(record: RunRecord, *, only_bad: bool) -> list[str]:
         f"isolation opted out by {words.count(len(jobs), 'job', 'jobs')}, {line(asked)}: {_names(jobs)}"
         for asked, jobs in summary.weakened(record.jobs)
     ]
-    notes = [each for each in record.notes if only_bad or each[0] != PREPARE_NOTE]
+    notes = [each for each in record.notes if only_bad or each[0] != BUILD_NOTE]
     return found + [paragraph(f"{line(kind)}: {text}") for kind, text in notes]
 
 

@@ -116,7 +116,7 @@ def test_one_that_fails_is_shown_once_with_its_log_and_others_run(farm, home):
     assert "100" in reason
     assert f"prepare/{log.name}" in reason
     ((kind, text),) = farm.record().notes
-    assert kind == "prepare"
+    assert kind == "build"
     assert "no such package" in text
     for name in ("index.html", "junit.xml", "results.json"):
         assert (farm.folder / "reports/latest" / name).read_text().count("no such package") == 1

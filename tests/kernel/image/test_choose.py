@@ -162,7 +162,7 @@ def test_a_full_disk_is_no_reason_to_try_the_next(web, chosen, images, own_corne
 def test_a_run_is_told_where_another_source_than_the_first_served(web, images):
     notes = []
     distro = Distro("d", tuple(Source(SourceKind.URL, f"{web.url}/{name}.tar") for name in ("none", "two")))
-    with Supply(images.store, images.id_map, UnpackLimits(), notes.append, TURNS) as supply:
+    with Supply(images.store, images.id_map, UnpackLimits(), notes.append, TURNS, str(images.folder)) as supply:
         assert isinstance(asyncio.run(supply.image(distro)), Image)
     assert notes[-1].startswith(
         f"d: from {web.url}/two.tar, because cannot fetch {web.url}/none.tar: the server says 404"
@@ -171,7 +171,7 @@ def test_a_run_is_told_where_another_source_than_the_first_served(web, images):
 
 def test_what_jobs_are_told_is_one_line(web, images):
     distro = Distro("d", tuple(Source(SourceKind.URL, f"{web.url}/{name}.tar") for name in ("none", "neither")))
-    with Supply(images.store, images.id_map, UnpackLimits(), print, TURNS) as supply:
-        said = asyncio.run(supply.image(distro))
+    with Supply(images.store, images.id_map, UnpackLimits(), print, TURNS, str(images.folder)) as supply:
+        said = asyncio.run(supply.image(distro)).reason
     assert said.startswith("image: none of the 2 sources of d serves; cannot fetch ")
     assert "\n" not in said

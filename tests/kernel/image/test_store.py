@@ -254,7 +254,7 @@ def test_an_image_collected_before_a_run_holds_it_is_made_anew(images):
     archive = images.write(packed(MEMBERS))
     store = Racing(images.store.home)
     digest = images.take(archive).digest
-    with Supply(store, images.id_map, UnpackLimits(), print, TURNS) as supply:
+    with Supply(store, images.id_map, UnpackLimits(), print, TURNS, str(images.folder)) as supply:
         found = asyncio.run(supply.image(Distro("test", (Source(SourceKind.TARBALL, str(archive)),))))
         assert store.raced
         assert isinstance(found, Image)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from farm.app.images import Images
-from farm.app.preparing import Unprepared
+from farm.app.unavailable import Unavailable
 from farm.model.distro import Distro, Facts, Image, Source, SourceKind
 from farm.model.job import Job, Prepare
 from farm.model.outcome import Outcome
@@ -31,22 +31,22 @@ JOBS = (
 class Given:
     """``Supply`` and ``Preparing`` in one: counts how often it was asked for the distro's image."""
 
-    def __init__(self, base: Image | str | Exception = BASE) -> None:
+    def __init__(self, base: Image | Unavailable | Exception = BASE) -> None:
         self._base = base
         self.asked = 0
 
-    async def supply(self, distro: Distro) -> Image | str:
+    async def supply(self, distro: Distro) -> Image | Unavailable:
         self.asked += 1
         if isinstance(self._base, Exception):
             raise self._base
         return self._base
 
-    async def prepare(self, distro: Distro, base: Image, prepare: Prepare) -> Image | Unprepared:
-        return Unprepared("it failed", "it failed with this") if prepare == BAD else replace(base, digest="1" * 64)
+    async def prepare(self, distro: Distro, base: Image, prepare: Prepare) -> Image | Unavailable:
+        return Unavailable("it failed", "it failed with this") if prepare == BAD else replace(base, digest="1" * 64)
 
 
-def outcomes(given: Given) -> tuple[dict[str, Outcome], list[Unprepared]]:
-    told: list[Unprepared] = []
+def outcomes(given: Given) -> tuple[dict[str, Outcome], list[Unavailable]]:
+    told: list[Unavailable] = []
     recorder = Recorder()
 
     async def go() -> dict[str, Outcome]:
@@ -75,9 +75,9 @@ def test_one_image_of_the_distro_serves_all_and_a_failed_prepare_is_told_once() 
 
 
 def test_without_the_distros_image_nothing_is_prepared() -> None:
-    found, told = outcomes(Given("image: gone"))
+    found, told = outcomes(Given(Unavailable("image: gone")))
     assert set(found.values()) == {Outcome.ERROR}
-    assert told == []
+    assert told == [Unavailable("image: gone")]
 
 
 def test_a_bug_ends_the_run_instead_of_leaving_its_jobs_waiting() -> None:

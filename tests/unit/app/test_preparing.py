@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from farm.app.preparing import Preparing, Unprepared
+from farm.app.preparing import Preparing
 from farm.app.turns import Turns
+from farm.app.unavailable import Unavailable
 from farm.errors import GivenUpError, ImageError
 from farm.image.building import BuildError
 from farm.image.prepared import Preparation
@@ -100,8 +101,8 @@ class Scene:
         folder, stopped = str(self.run_dir), lambda: self.stopped
         return Preparing(self.store, Turns(self.builder), folder, self.notes.append, stopped, make)
 
-    def images(self, make: Maker, *prepares: Prepare, base: Image = BASE) -> list[Image | Unprepared]:
-        async def go() -> list[Image | Unprepared]:
+    def images(self, make: Maker, *prepares: Prepare, base: Image = BASE) -> list[Image | Unavailable]:
+        async def go() -> list[Image | Unavailable]:
             with self.preparing(make) as preparing:
                 found = await asyncio.gather(*(preparing.image(DISTRO, base, each) for each in prepares))
                 assert all(self.store.in_use(each.digest) for each in found if isinstance(each, Image) and each != base)
@@ -146,7 +147,7 @@ def test_where_nothing_is_left_of_the_script_it_is_the_distros_own_image(scene: 
 def test_a_script_that_cannot_be_made_is_said_with_its_place(scene: Scene) -> None:
     prepare = Prepare("{{ distro.install }} make", ("sh",), where="m.yaml:3:4")
     (found,) = scene.images(Maker(scene.store), prepare, base=Image("0" * 64, "test", (), Facts()))
-    assert isinstance(found, Unprepared)
+    assert isinstance(found, Unavailable)
     assert found.reason.startswith("prepare: there is no script for debian-12; m.yaml:3:4: distro.install is empty")
     assert found.note() == ""
 
@@ -171,7 +172,7 @@ def test_two_builds_go_on_at_once_and_images_that_are_there_do_not_wait(scene: S
 def test_an_interrupt_gives_up_those_that_go_on_and_those_that_wait_and_nothing_is_told(scene: Scene) -> None:
     scene.builder.release.clear()
 
-    async def go() -> list[Image | Unprepared]:
+    async def go() -> list[Image | Unavailable]:
         with scene.preparing(Maker(scene.store)) as preparing:
             builds = [asyncio.ensure_future(preparing.image(DISTRO, BASE, Prepare(str(n), ("sh",)))) for n in range(5)]
             await asyncio.to_thread(lambda: [scene.builder.busy.acquire() for _ in range(2)])
@@ -179,7 +180,7 @@ def test_an_interrupt_gives_up_those_that_go_on_and_those_that_wait_and_nothing_
             return list(await asyncio.gather(*builds))
 
     for each in asyncio.run(go()):
-        assert isinstance(each, Unprepared)
+        assert isinstance(each, Unavailable)
         assert each.note() == ""
     assert scene.notes == []
 
@@ -194,7 +195,7 @@ def log(tmp_path: Path) -> str:
 def test_a_command_that_failed_is_told_with_the_end_of_its_log_which_the_run_keeps(scene: Scene, log: str) -> None:
     error = BuildError("preparing debian-12 failed", "exit status 100", "", log)
     (found,) = scene.images(Maker(scene.store, error=error), PREPARE)
-    assert isinstance(found, Unprepared)
+    assert isinstance(found, Unavailable)
     (kept,) = (scene.run_dir / "prepare").iterdir()
     assert kept.name.startswith("debian-12-")
     assert len(kept.name) == len("debian-12-01234567.log")
@@ -210,7 +211,7 @@ def test_a_command_that_failed_is_told_with_the_end_of_its_log_which_the_run_kee
 def test_the_remedy_is_in_the_note_and_not_in_every_jobs_reason(scene: Scene, log: str) -> None:
     error = BuildError("preparing debian-12 failed", "exit status 100", "write network: host", log)
     (found,) = scene.images(Maker(scene.store, error=error), PREPARE)
-    assert isinstance(found, Unprepared)
+    assert isinstance(found, Unavailable)
     assert found.headline == "preparing debian-12 failed; exit status 100; write network: host"
     assert "network: host" not in found.reason
 
@@ -225,7 +226,7 @@ def test_different_commands_have_logs_of_their_own_and_one_has_the_same_in_every
 def test_a_log_that_cannot_be_copied_hides_no_reason(scene: Scene) -> None:
     error = BuildError("failed", "exit status 1", "", "/no/such/log")
     (found,) = scene.images(Maker(scene.store, error=error), PREPARE)
-    assert isinstance(found, Unprepared)
+    assert isinstance(found, Unavailable)
     assert found.reason.startswith("prepare: failed; exit status 1; its log could not be copied:")
     assert found.note() == "failed; exit status 1; log: /no/such/log"
 
@@ -233,7 +234,7 @@ def test_a_log_that_cannot_be_copied_hides_no_reason(scene: Scene) -> None:
 @pytest.mark.parametrize("error", [ImageError("no space", "on the disk", "make room"), OSError(28, "no space")])
 def test_an_error_of_the_farm_is_a_reason_without_a_log(scene: Scene, error: Exception) -> None:
     (found,) = scene.images(Maker(scene.store, error=error), PREPARE)
-    assert isinstance(found, Unprepared)
+    assert isinstance(found, Unavailable)
     assert found.reason.startswith("prepare: ")
     assert "no space" in found.reason
     assert found.note() == ""

@@ -12,7 +12,7 @@ import pytest
 from farm.model.build import Network
 from farm.model.job import Job, Prepare
 from farm.model.outcome import Outcome
-from farm.model.run import PREPARE_NOTE, JobRecord, RunRecord
+from farm.model.run import BUILD_NOTE, JobRecord, RunRecord
 from farm.report import html, junit, results
 from farm.report.live import LiveUi
 from farm.report.terminal import PlainUi, QuietUi
@@ -29,7 +29,7 @@ def record() -> RunRecord:
     """Two jobs that never ran."""
     jobs = [Job(f"{test}/d", test, "d", (), ("sh",), "true", prepare=PREPARE) for test in ("t", "u")]
     records = tuple(JobRecord(job, (), Outcome.ERROR, REASON) for job in jobs)
-    return RunRecord(info(), records, ((PREPARE_NOTE, NOTE),), 1.0, "infrastructure")
+    return RunRecord(info(), records, ((BUILD_NOTE, NOTE),), 1.0, "infrastructure")
 
 
 def told(make, record: RunRecord) -> str:
@@ -56,7 +56,7 @@ def test_another_note_is_among_the_last_words(record: RunRecord) -> None:
 def test_the_page_shows_it_once(record: RunRecord, tmp_path: Path) -> None:
     page = b"".join(html.render(record, str(tmp_path))).decode()
     assert page.count("E: no such package") == 1
-    assert "<b>prepare:</b> the prepare of d failed: exit status 100; log: prepare/d-0a1b2c3d.log</p>" in page
+    assert "<b>build:</b> the prepare of d failed: exit status 100; log: prepare/d-0a1b2c3d.log</p>" in page
     assert "&lt;b&gt;last words</pre>" in page
 
 
@@ -64,13 +64,13 @@ def test_the_page_shows_it_once(record: RunRecord, tmp_path: Path) -> None:
 def test_junit_has_it_once_beside_its_jobs(record: RunRecord) -> None:
     tree = _validated(junit.render(record, "/nowhere"))
     (found,) = tree.findall(".//system-err")
-    assert found.text == f"prepare: {NOTE}".replace("\x1b[2J", "")
+    assert found.text == f"build: {NOTE}".replace("\x1b[2J", "")
     assert [each.get("message") for each in tree.findall(".//error")] == [REASON, REASON]
 
 
 def test_results_have_the_note_and_what_prepares_a_job(record: RunRecord, tmp_path: Path) -> None:
     found = json.loads(b"".join(results.render(record)))
-    assert found["notes"] == [{"kind": "prepare", "text": NOTE}]
+    assert found["notes"] == [{"kind": "build", "text": NOTE}]
     prepare = found["jobs"][0]["prepare"]
     assert (prepare["template"], prepare["axes"], prepare["env"]) == ("apk add make", {"o": "1"}, {"K": "v"})
     assert prepare["network"] == "host"
