@@ -201,6 +201,16 @@ def test_it_can_be_verified(prepare, images):
         assert len(list(images.store.differences(stored))) == 1
 
 
+def test_a_layer_may_be_deeper_than_a_path_can_be_long(prepare, images):
+    image, _ = prepare("cd /root; for i in $(seq 3000); do mkdir d; cd -P d; done; echo deep > f")
+    assert image.size_bytes == prepare.base.size_bytes + len("deep\n")
+    (stored,) = (each for each in images.store.stored() if each.digest == image.digest)
+    with images.store.hold(image.digest):
+        assert list(images.store.differences(stored)) == []
+    images.store.remove(image.digest)
+    assert images.left() == [prepare.base.digest]
+
+
 def test_two_processes_prepare_one_image_once(prepare, images, tmp_path):
     code = f"""
 import sys
