@@ -1,4 +1,4 @@
-"""``python -m bench``: the farm beside crun, on the same root filesystem and the same command, in turns; imports beside tar.
+"""``python -m bench``: the farm, on a plain and on a prepared image, beside crun, in turns; imports beside tar.
 
     python -m bench [--jobs 1000] [--parallel 8] [--rounds 3] [--alive 300] [--rootfs TARBALL] [--json FILE]
                     [--archives FOLDER] [--unpack-rounds 5] [--only lives|unpack]
@@ -26,10 +26,14 @@ _ROOTFS = "alpine-3.20-amd64.tar.gz"
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Seconds of each round, crun's version (empty: not installed), and what many at once cost."""
+    """Seconds of each round, crun's version (empty: not installed), and what many at once cost.
+
+    ``prepared_s`` are rounds of the same jobs on a prepared image, made beforehand of the one that ``farm_s`` is about.
+    """
 
     jobs: int
     farm_s: list[float]
+    prepared_s: list[float]
     crun: str
     crun_s: list[float]
     alive: farm.Alive
@@ -73,6 +77,7 @@ def _measure(given: argparse.Namespace, scratch: str) -> Figures:
     setting = farm.Setting(scratch, os.path.abspath(given.rootfs), given.jobs)
     image = farm.imported(setting)
     farm_s: list[float] = []
+    prepared_s: list[float] = []
     crun_s: list[float] = []
     peer = crun.found()
     if peer:
@@ -80,22 +85,28 @@ def _measure(given: argparse.Namespace, scratch: str) -> Figures:
     for round_number in range(given.rounds):
         _tell(f"round {round_number + 1} of {given.rounds}")
         farm_s.append(farm.run_jobs(setting))
+        prepared_s.append(farm.run_jobs(setting, is_prepared=True))
         if peer:
             crun_s.append(crun.run_jobs(f"{scratch}/bundle", given.jobs, given.parallel))
     _tell(f"{given.alive} alive at once")
-    return Figures(given.jobs, farm_s, peer, crun_s, farm.alive(setting, given.alive))
+    return Figures(given.jobs, farm_s, prepared_s, peer, crun_s, farm.alive(setting, given.alive))
 
 
 def _show(figures: Figures) -> None:
-    rows = [_row("farm run", figures.farm_s, figures.jobs)]
+    rows = [
+        _row("farm run", figures.farm_s, figures.jobs),
+        _row("farm run on a prepared image", figures.prepared_s, figures.jobs),
+    ]
     if figures.crun_s:
         rows.append(_row(f"xargs crun run ({figures.crun})", figures.crun_s, figures.jobs))
     print(tabulate(rows, ("whole lives", "median s", "least", "most", "a second"), disable_numparse=True))
+    plain, prepared = statistics.median(figures.farm_s), statistics.median(figures.prepared_s)
+    print(f"\nfarm run on a prepared image takes {prepared / plain:.2f} of the time of a plain one")
     if figures.crun_s:
         ours, theirs = statistics.median(figures.farm_s), statistics.median(figures.crun_s)
-        print(f"\nfarm run takes {ours / theirs:.2f} of the time of crun: {theirs / ours:.2f} times as fast")
+        print(f"farm run takes {ours / theirs:.2f} of the time of crun: {theirs / ours:.2f} times as fast")
     else:
-        print("\ncrun is not installed: nothing to compare with (Debian: apt-get install crun)")
+        print("crun is not installed: nothing to compare with (Debian: apt-get install crun)")
     alive = figures.alive
     print(
         f"{alive.count} alive at once after {alive.started_s:.2f} s, {alive.mib_each:.2f} MiB each; "

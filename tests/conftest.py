@@ -7,10 +7,13 @@ root); ``FARM_TEST_SLOWDOWN`` is how many times slower than a real one this mach
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import glob
 import os
+import shutil
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,6 +47,16 @@ def rootfs_dir() -> Path:
     if not found.is_dir():
         pytest.skip(f"needs real root filesystems: no folder {found}, set FARM_TEST_ROOTFS")
     return found
+
+
+@pytest.fixture(scope="session")
+def mirror() -> None:
+    """Skip by name where Debian's mirror is not reached, or by a host that could not use it."""
+    if shutil.which("apt-get") is None:
+        pytest.skip("needs a host with apt-get")
+    with contextlib.suppress(OSError), socket.create_connection(("deb.debian.org", 80), timeout=10):
+        return
+    pytest.skip("needs Debian's mirror")
 
 
 @pytest.hookimpl(tryfirst=True)  # before the fixtures, which may need what is missing
@@ -136,6 +149,13 @@ def own_corner() -> None:
 @pytest.fixture
 def nothing_left(own_corner: None, slowdown: float) -> Iterator[None]:
     """Fail a test that leaves a mount, a control group, a network namespace or a process behind."""
+    with leaving_nothing(slowdown):
+        yield
+
+
+@contextlib.contextmanager
+def leaving_nothing(slowdown: float) -> Iterator[None]:
+    """What ``nothing_left`` holds a test to, for what is done once for several tests."""
     before = _traces()
     yield
     deadline_s = time.monotonic() + _LAG_S * slowdown

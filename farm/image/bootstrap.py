@@ -15,7 +15,7 @@ import time
 
 from farm.errors import ImageError
 from farm.image import host, trees
-from farm.image.building import bytes_of, carry_out
+from farm.image.building import carry_out
 from farm.image.facts import read_facts
 from farm.image.progress import Said
 from farm.image.recipes import DATABASES, HOST_DATABASES, TARGET, script
@@ -93,7 +93,7 @@ def _made(source: Source, recipe: Recipe, staging: Staging, store: Store, builde
     if not any(os.path.lexists(os.path.join(root, each)) for each in ("usr", "bin")):
         raise ImageError(f"the {source.path} left no root filesystem", "", _REMEDY)
     syncfs(staging.fd)
-    image = Image("", source.path, (Overlay("/", (root,)),), read_facts(root), bytes_of(root))
+    image = Image("", source.path, (Overlay("/", (root,)),), read_facts(root), trees.bytes_of(root))
     return store.commit(staging, image, Details(time.time()))
 
 

@@ -77,16 +77,6 @@ def layers(scratch_fd: int, count: int, upper: str) -> tuple[str, ...]:
     return kept
 
 
-def bytes_of(folder: str) -> int:
-    """What the regular files below ``folder`` hold, holes included."""
-    total = 0
-    for _, _, files, fd in os.fwalk(folder, follow_symlinks=False):
-        for name in files:
-            with contextlib.suppress(OSError):
-                total += os.stat(name, dir_fd=fd, follow_symlinks=False).st_size
-    return total
-
-
 def _without(parent: int, folder: str, names: tuple[str, ...]) -> None:
     try:
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)

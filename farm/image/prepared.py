@@ -17,7 +17,8 @@ import time
 from dataclasses import dataclass, field
 
 from farm.errors import ImageError
-from farm.image.building import bytes_of, carry_out, layers
+from farm.image import trees
+from farm.image.building import carry_out, layers
 from farm.image.digests import DigestCache
 from farm.image.progress import Said
 from farm.image.record import Details
@@ -117,7 +118,7 @@ def _made(
         Overlay(each.target, (os.path.join(scratch, name), *each.lowers))
         for each, name in zip(base.overlays, names, strict=True)
     )
-    size_bytes = base.size_bytes + bytes_of(scratch)
+    size_bytes = base.size_bytes + trees.bytes_of(scratch)
     image = Image(digest, f"{base.source}, prepared", overlays, base.facts, size_bytes)
     return store.commit(staging, image, Details(time.time()))
 

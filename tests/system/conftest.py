@@ -56,10 +56,12 @@ class Farm:
         self._started.append(process)
         return process
 
-    def run(self, *arguments: object, home: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: object, home: Path | None = None, limit_s: float = 60
+    ) -> subprocess.CompletedProcess[str]:
         """``farm`` with ``arguments`` to its end; never with a traceback."""
         process = self.start(*arguments, home=home)
-        out, err = process.communicate(timeout=60 * self.slowdown)
+        out, err = process.communicate(timeout=limit_s * self.slowdown)
         assert "Traceback" not in err
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 

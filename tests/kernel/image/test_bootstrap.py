@@ -1,7 +1,8 @@
-"""Bootstraps by the real tools from real repositories: Debian's mirror, and one of rpm packages on loopback.
+"""Bootstraps by the real tools: of rpm packages from a repository on loopback, and one of a release that is not there.
 
-Tools that this host lacks are installed by its package manager in the container that needs them, so Debian's mirror is
-needed for all of them, and a host of Debian's.
+That Debian is made of its packages is shown in ``tests/system/test_example.py``, so that its mirror is not asked twice. Tools
+that this host lacks are installed by its package manager in the container that needs them, so the mirror is needed for all
+of them, and a host of Debian's.
 """
 
 from __future__ import annotations
@@ -9,9 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.server
-import os
-import shutil
-import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,12 +19,14 @@ import pytest
 from farm.engine.build import LocalBuilder
 from farm.image import host
 from farm.image.building import BuildError
-from farm.image.resolve import known, resolve
+from farm.image.resolve import resolve
 from farm.model.build import Bind, Build, Network
 from farm.model.distro import Image, Source, SourceKind
 from farm.model.limits import Limits
 from farm.model.recipe import Recipe
 from tests.kernel.image.archives import Images
+
+pytestmark = pytest.mark.usefixtures("mirror")
 
 MIRROR = "http://deb.debian.org/debian"
 # Packages that need nothing but themselves, with the names that a system is asked for by default.
@@ -58,16 +58,6 @@ rpmbuild --define '_topdir /tmp/top' -bb /in/spec && cp /tmp/top/RPMS/*/*.rpm /o
 """
 
 
-@pytest.fixture(autouse=True, scope="module")
-def mirror() -> None:
-    """Skip by name where the mirror is not reached."""
-    if shutil.which("apt-get") is None:
-        pytest.skip("needs a host with apt-get")
-    with contextlib.suppress(OSError), socket.create_connection(("deb.debian.org", 80), timeout=10):
-        return
-    pytest.skip("needs Debian's mirror")
-
-
 @pytest.fixture
 def builder(images) -> LocalBuilder:
     return LocalBuilder(images.id_map)
@@ -75,15 +65,15 @@ def builder(images) -> LocalBuilder:
 
 @pytest.fixture
 def bootstrapped(images, builder):
-    def make(recipe: Recipe, *, fresh: bool = False, said=lambda *_: None) -> Image:
+    def make(recipe: Recipe) -> Image:
         source = Source(SourceKind.BOOTSTRAP, f"bootstrap of {recipe.release}", recipe=recipe)
-        return resolve(source, images.store, images.id_map, builder=builder, said=said, fresh=fresh)
+        return resolve(source, images.store, images.id_map, builder=builder)
 
     return make
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def repository(mirror: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a repository of rpm packages on loopback."""
     folder = tmp_path_factory.mktemp("repository")
     images = Images(folder)
@@ -125,24 +115,6 @@ def _served(folder: Path) -> Iterator[str]:
             thread.join()
 
 
-def test_debian_is_bootstrapped_once_and_the_host_is_not_changed(bootstrapped, images):
-    before = _traces_of_tools()
-    recipe = Recipe("apt", "trixie", (MIRROR,), ("main",), "debian-archive-keyring", ("bc",))
-    told: list[str] = []
-    image = bootstrapped(recipe, said=lambda name, line: told.append(name))
-    root = Path(image.overlays[0].lowers[0])
-    assert (image.facts.id, image.facts.version, image.facts.package_manager) == ("debian", "13", "apt")
-    assert (root / "usr/bin/bc").exists()
-    assert (root / "usr/bin/passwd").stat().st_uid == 0
-    assert not (root / "etc/resolv.conf").exists()
-    assert set(told) == {"bootstrap of trixie"}
-    assert bootstrapped(recipe) == image
-    assert known(Source(SourceKind.BOOTSTRAP, "", recipe=recipe), images.store) == image
-    assert _traces_of_tools() == before
-    (stored,) = (each for each in images.store.stored() if each.digest == image.digest)
-    assert stored.tree == image.digest
-
-
 @pytest.mark.parametrize("manager", ["dnf", "zypper"])
 def test_rpm_packages_become_a_root_filesystem(bootstrapped, repository, images, manager):
     image = bootstrapped(Recipe(manager, "1", (repository,)))
@@ -161,10 +133,3 @@ def test_one_that_fails_leaves_its_log_and_nothing_else(bootstrapped, images):
     assert caught.value.brief == "the bootstrap of no-such-release failed"
     assert "no-such-release" in Path(caught.value.log_path).read_text()
     assert images.left() == [there]
-
-
-def _traces_of_tools() -> dict[str, float]:
-    """What a package manager changes when it installs something."""
-    return {
-        path: os.stat(path).st_mtime for path in ("/var/lib/dpkg/status", "/usr/bin", "/etc") if os.path.exists(path)
-    }

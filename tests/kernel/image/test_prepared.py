@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
+import stat
 import subprocess
 import sys
 from dataclasses import replace
@@ -199,6 +201,43 @@ def test_it_can_be_verified(prepare, images):
         assert list(images.store.differences(stored)) == []
         (Path(image.overlays[0].lowers[0]) / "root/made").write_text("changed")
         assert len(list(images.store.differences(stored))) == 1
+
+
+def test_what_it_removed_and_replaced_is_verified(prepare, images):
+    image, _ = prepare(
+        "rm /etc/motd; rm -r /etc/opt; rm -r /etc/apk; mkdir /etc/apk; echo x > /etc/apk/new; rm -r /media; echo f > /media;"
+        "rm /bin/cat; mkdir /bin/cat; ln -s /nowhere /srv/link; mkfifo /srv/pipe"
+    )
+    layer = Path(image.overlays[0].lowers[0])
+    for name in ("etc/motd", "etc/opt"):
+        assert (layer / name).is_char_device()
+        assert (layer / name).stat().st_rdev == 0
+    assert os.getxattr(layer / "etc/apk", "trusted.overlay.opaque") == b"y"
+    (stored,) = (each for each in images.store.stored() if each.digest == image.digest)
+    with images.store.hold(image.digest):
+        assert list(images.store.differences(stored)) == []
+        (layer / "etc/motd").unlink()
+        shutil.rmtree(layer / "etc/apk")
+        (layer / "media").unlink()
+        (layer / "media").mkdir()
+        os.mknod(layer / "srv/other", stat.S_IFCHR)
+        assert [each.removeprefix("layers/upper/") for each in images.store.differences(stored)] == [
+            "etc/apk is missing",
+            "etc/apk/new is missing",
+            "etc/motd is missing",
+            "media has another kind, mode, time, content",
+            "srv/other was added",
+        ]
+
+
+def test_a_layer_may_be_deeper_than_a_path_can_be_long(prepare, images):
+    image, _ = prepare("cd /root; for i in $(seq 3000); do mkdir d; cd -P d; done; echo deep > f")
+    assert image.size_bytes == prepare.base.size_bytes + len("deep\n")
+    (stored,) = (each for each in images.store.stored() if each.digest == image.digest)
+    with images.store.hold(image.digest):
+        assert list(images.store.differences(stored)) == []
+    images.store.remove(image.digest)
+    assert images.left() == [prepare.base.digest]
 
 
 def test_two_processes_prepare_one_image_once(prepare, images, tmp_path):
