@@ -6,9 +6,9 @@
                                ..                                                    the end of a folder
 
 ``kind`` is ``d f l c b p s``, ``mode`` octal, ``time`` the seconds of a file's or a link's mtime, ``content`` the sha256 of a
-file, where a link leads, or the number of a device; ``-`` where there is none. A folder's line is followed by those of what
-is in it, sorted. Bytes beyond printable ASCII, spaces and backslashes are ``\\ooo``. The sha256 of all of it is the image's
-tree digest; ``image.json`` keeps it.
+file, where a link leads, the number of a device, or ``opaque`` for a folder of a layer that hides what is below it; ``-`` where
+there is none. A folder's line is followed by those of what is in it, sorted. Bytes beyond printable ASCII, spaces and
+backslashes are ``\\ooo``. The sha256 of all of it is the image's tree digest; ``image.json`` keeps it.
 
 A tree may be deeper than a path can be long: one descriptor is all that is open, and it climbs back by ``..``.
 """
@@ -32,6 +32,7 @@ _CHUNK_BYTES = 1 << 20
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _ODD = re.compile(rb"[^!-\[\]-~]")
+_OPAQUE = "trusted.overlay.opaque"
 _KINDS = {
     stat.S_IFDIR: b"d", stat.S_IFREG: b"f", stat.S_IFLNK: b"l", stat.S_IFCHR: b"c", stat.S_IFBLK: b"b",
     stat.S_IFIFO: b"p", stat.S_IFSOCK: b"s",
@@ -123,12 +124,22 @@ class _Walk:
                 self._linked[about.st_ino] = content
         elif stat.S_ISLNK(about.st_mode):
             content, time_s = _escaped(os.fsencode(os.readlink(name, dir_fd=fd))), b"%d" % int(about.st_mtime)
-        elif not stat.S_ISDIR(about.st_mode):
+        elif stat.S_ISDIR(about.st_mode):
+            content = b"opaque" if _is_opaque(fd, name) else b"-"
+        else:
             content = b"%d" % about.st_rdev
         self.disk_bytes += 0 if seen else about.st_blocks * 512
         kind = _KINDS.get(stat.S_IFMT(about.st_mode), b"?")
         mode = stat.S_IMODE(about.st_mode)
         return b"%s %o %d %d %s %s" % (kind, mode, about.st_uid, about.st_gid, time_s, content)
+
+
+def _is_opaque(fd: int, name: str) -> bool:
+    """Whether overlayfs shows nothing of the layers below in the folder ``name``: in a prepared image that is content."""
+    try:
+        return os.getxattr(f"/proc/self/fd/{fd}/{name}", _OPAQUE, follow_symlinks=False) == b"y"
+    except OSError:  # ENODATA, or a file system without such attributes
+        return False
 
 
 def _moved(fd: int, name: str) -> int:

@@ -216,6 +216,8 @@ def test_what_it_removed_and_replaced_is_verified(prepare, images):
     (stored,) = (each for each in images.store.stored() if each.digest == image.digest)
     with images.store.hold(image.digest):
         assert list(images.store.differences(stored)) == []
+        os.removexattr(layer / "etc/apk", "trusted.overlay.opaque")
+        assert list(images.store.differences(stored)) == ["layers/upper/etc/apk has another content"]
         (layer / "etc/motd").unlink()
         shutil.rmtree(layer / "etc/apk")
         (layer / "media").unlink()
