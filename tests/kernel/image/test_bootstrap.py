@@ -117,7 +117,7 @@ def _served(folder: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("manager", ["dnf", "zypper"])
 def test_rpm_packages_become_a_root_filesystem(bootstrapped, repository, images, manager):
-    image = bootstrapped(Recipe(manager, "1", (repository,)))
+    image = bootstrapped(Recipe(manager, "1", (repository,), packages=("bash", "coreutils")))
     root = Path(image.overlays[0].lowers[0])
     own = (root / "usr/bin/own").stat()
     assert (image.facts.id, own.st_uid, own.st_gid, own.st_mode & 0o7777) == ("tiny", 0, 0, 0o4711)
