@@ -22,6 +22,7 @@ from farm.image.progress import Told
 from farm.image.store import RemovedError, Store
 from farm.model.distro import Distro, Image
 from farm.model.limits import Limits
+from farm.model.paths import host_name
 
 _LOGIN = ("/bin/sh", "-c", "command -v bash >/dev/null && exec bash -l; exec sh -l")
 
@@ -70,7 +71,7 @@ def _held(distro: Distro, store: Store, held: contextlib.ExitStack, told: Told) 
 async def _on_terminal(options: ShellOptions, distro: Distro, image: Image, store: Store) -> int:
     run_id = f"shell-{new_run_id(time.time(), secrets.token_hex(2))}"
     argv = options.argv or _LOGIN
-    limits, hostname = options.limits, _hostname(distro.name)
+    limits, hostname = options.limits, host_name(distro.name)
     shown = views(store.rootfs_dir, (image,))
     running = asyncio.ensure_future(run_shell(run_id, image, argv, shown, id_map(), hostname=hostname, limits=limits))
     came: list[int] = []
@@ -85,9 +86,3 @@ async def _on_terminal(options: ShellOptions, distro: Distro, image: Image, stor
     with contextlib.suppress(asyncio.CancelledError):
         return await running
     return -came[0]
-
-
-def _hostname(name: str) -> str:
-    """``name`` as a host name (RFC 1123, at most 63 characters)."""
-    text = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in name)
-    return text[:63].strip("-").lower() or "farm"

@@ -20,6 +20,7 @@ from farm.launcher.container import Container, Ended
 from farm.launcher.filter import compile_filter
 from farm.model.build import Build, Network
 from farm.model.outcome import Outcome
+from farm.model.paths import host_name
 
 _LOOK_S = 0.2
 _GRACE_S = 5.0
@@ -108,7 +109,7 @@ def _spec(build: Build, capabilities: int) -> ContainerSpec:
         overlays=build.overlays,
         argv=build.argv,
         environment=tuple(given.items()),
-        hostname=_hostname(build.name),
+        hostname=host_name(build.name),
         limits=build.limits,
         capabilities=capabilities,
         filter_id=1,
@@ -118,11 +119,6 @@ def _spec(build: Build, capabilities: int) -> ContainerSpec:
         resolv_conf=_text(_RESOLV_CONF) if on_host else NO_NETWORK,
         hosts=_text(_HOSTS) if on_host else LOOPBACK_HOSTS,
     )
-
-
-def _hostname(name: str) -> str:
-    text = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in name)
-    return text[:63].strip("-").lower() or "farm"
 
 
 def _text(path: str) -> str:

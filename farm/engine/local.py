@@ -20,7 +20,7 @@ from farm.launcher.client import Client
 from farm.launcher.container import Container, Ended
 from farm.launcher.filter import compile_filter
 from farm.model.job import Attempt, Job
-from farm.model.paths import safe_name
+from farm.model.paths import host_name, safe_name
 from farm.model.ports import EngineInfo, Work
 
 LOG_CAP_BYTES = 64 << 20
@@ -247,5 +247,4 @@ class LocalEngine:
 
 def hostname(job: Job) -> str:
     """A host name (RFC 1123, at most 63 characters) that says which distro and test this is."""
-    text = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in f"{job.test}-{job.distro}")
-    return text[:63].strip("-").lower() or "farm"
+    return host_name(f"{job.test}-{job.distro}")

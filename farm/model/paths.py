@@ -1,4 +1,4 @@
-"""Names of files and folders made from names people chose."""
+"""Names of files, folders and hosts made from names people chose."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ def safe_name(job_id: str) -> str:
         return encoded
     digest = hashlib.sha256(job_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     return f"{encoded[: _LONGEST_BYTES - len(digest) - 1]}~{digest}"
+
+
+def host_name(text: str) -> str:
+    """``text`` as a host name (RFC 1123, at most 63 characters); ``farm`` where nothing of it can be in one."""
+    kept = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in text)
+    return kept[:63].strip("-").lower() or "farm"
 
 
 def _encoded(letter: str) -> str:
