@@ -36,7 +36,7 @@ _MEMORY_BYTES = 2 << 30
 _PIDS = 1024
 _SCRATCH = "scratch"
 _PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy")
-_REMEDY = "look at the log; is the repository reached from this machine?"
+_REMEDY = "look at the log, and whether this machine reaches the repository"
 
 
 def bootstrapped(source: Source, store: Store) -> Image | None:
