@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Iterator
 
 from farm.container.spec import LOOPBACK_HOSTS, NO_NETWORK, ContainerSpec
-from farm.engine import verdict
+from farm.engine import abi, verdict
 from farm.engine.deadline import Deadline
 from farm.engine.log import LogCapture
 from farm.errors import FarmError
@@ -113,6 +113,7 @@ def _spec(build: Build, capabilities: int) -> ContainerSpec:
         limits=build.limits,
         capabilities=capabilities,
         filter_id=1,
+        personality=abi.personality(build.arch),
         scratch_dir=build.scratch_dir,
         network=build.network,
         binds=build.binds,

@@ -223,7 +223,7 @@ class LocalEngine:
             capabilities=capabilities,
             no_new_privs=job.no_new_privs,
             filter_id=self._filter(client, capabilities),
-            personality=abi.personality(work.image),
+            personality=abi.personality(work.image.facts.arch),
             on_disk=job.limits.disk_bytes is not None,
         )
 

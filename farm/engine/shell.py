@@ -60,7 +60,7 @@ async def run_shell(
             limits=limits,
             capabilities=kept,
             filter_id=1,
-            personality=abi.personality(image),
+            personality=abi.personality(image.facts.arch),
             terminal=_size(terminal_fd),
         )
         container = client.launch(spec, (null_fd, null_fd, null_fd))

@@ -106,6 +106,7 @@ def _made(
         binds=wanted.binds,
         timeout_s=wanted.timeout_s,
         limits=wanted.limits,
+        arch=base.facts.arch,
     )
     remedy = _NO_NETWORK if wanted.network is Network.NONE else ""
     carry_out(build, digest, staging, store, builder, said, remedy=remedy)

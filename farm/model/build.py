@@ -34,7 +34,7 @@ class Build:
 
     ``name`` says what it is ("bootstrap of debian 12"), for messages and the host name. ``overlays`` are those of the image
     it runs on. What it writes goes to ``scratch_dir``, an empty folder of the caller's on a disk, with the ids that it has
-    inside; see ``UPPER``.
+    inside; see ``UPPER``. ``arch`` is the machine that the image's programs are for, empty where nobody knows.
     """
 
     name: str
@@ -46,3 +46,4 @@ class Build:
     binds: tuple[Bind, ...] = ()
     timeout_s: float = 1800.0
     limits: Limits = field(default_factory=Limits)
+    arch: str = ""
