@@ -84,7 +84,8 @@ def _content(path: str, cache: DigestCache, stopped: Stopped) -> str:
             return cache.of_tree(path, stopped)[0]
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            return cache.of_file(fd, path, stopped)
+            # Its mode as well: a script that may be run now is another one.
+            return f"{os.fstat(fd).st_mode:o} {cache.of_file(fd, path, stopped)}"
         finally:
             os.close(fd)
     except OSError as error:
