@@ -73,6 +73,12 @@ def prepared(
 def key(base: Image, wanted: Preparation, store: Store, stopped: Stopped) -> str:
     """The digest of the image: everything that decides what is in it. Limits and names do not."""
     cache = DigestCache(store.digests_dir)
+    for each in wanted.binds:
+        if os.path.commonpath((store.home, os.path.realpath(each.source))) in (
+            store.home,
+            os.path.realpath(each.source),
+        ):
+            raise ImageError(f"a prepare cannot mount {each.source}", "it holds the farm's own folder, or is in it")
     bound = [(each.target, _content(each.source, cache, stopped)) for each in wanted.binds]
     given = [_FORMAT, base.digest, wanted.argv, wanted.env, wanted.network, bound]
     return hashlib.sha256(json.dumps(given).encode("utf-8", "surrogateescape")).hexdigest()

@@ -281,3 +281,9 @@ prepared(store.lookup({prepare.base.digest!r}), wanted, store, LocalBuilder(IdMa
     assert images.store.sweep() == 1
     assert images.left() == [prepare.base.digest]
     sweep_dead()
+
+
+@pytest.mark.parametrize("below", ["", "/store", "/.."])
+def test_the_farms_own_folder_cannot_be_mounted(prepare, images, below):
+    with pytest.raises(ImageError, match="a prepare cannot mount"):
+        prepare(binds=(Bind(images.store.home + below, "/in"),))
