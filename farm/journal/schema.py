@@ -12,13 +12,9 @@ journal.sqlite        PRAGMA user_version = 1, write-ahead log
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from farm.model import plain
-from farm.model.build import Bind, Network
-from farm.model.job import Attempt, Failure, Job, Prepare
-from farm.model.limits import Limits, Usage
-from farm.model.outcome import Outcome
+from farm.model.job import Attempt, Job
 from farm.model.run import RunInfo
 
 VERSION = 1
@@ -48,33 +44,12 @@ def decode_text(text: str) -> str:
 
 
 def decode_info(text: str) -> RunInfo:
-    return RunInfo(**_frozen(json.loads(text)))
+    return plain.value(RunInfo, json.loads(text))
 
 
 def decode_job(text: str) -> Job:
-    fields = json.loads(text)
-    limits = Limits(**fields.pop("limits"))
-    prepare = fields.pop("prepare", None)
-    return Job(**_frozen(fields), limits=limits, prepare=_prepare(prepare) if prepare else None)
+    return plain.value(Job, json.loads(text))
 
 
 def decode_attempt(text: str) -> Attempt:
-    fields = json.loads(text)
-    usage = Usage(**fields.pop("usage"))
-    failure = fields.pop("failure")
-    outcome = Outcome(fields.pop("outcome"))
-    return Attempt(**fields, usage=usage, outcome=outcome, failure=Failure(**failure) if failure else None)
-
-
-def _prepare(fields: dict[str, Any]) -> Prepare:
-    network, limits = Network(fields.pop("network")), Limits(**fields.pop("limits"))
-    binds = tuple(Bind(**each) for each in fields.pop("binds"))
-    return Prepare(**_frozen(fields), network=network, limits=limits, binds=binds)
-
-
-def _frozen(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: _tuple(value) for name, value in fields.items()}
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(_tuple(item) for item in value) if isinstance(value, list) else value
+    return plain.value(Attempt, json.loads(text))

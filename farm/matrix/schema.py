@@ -95,7 +95,7 @@ def _network(value: object) -> Network:
     if found.text == "isolated":
         raise scalars.refused("the network 'isolated' is not supported yet", "write none or host")
     try:
-        return Network(found.text)
+        return Network(found.text)  # isolated is refused above
     except ValueError:
         raise scalars.refused(f"no network is called {found.text!r}", "write none or host") from None
 

@@ -13,9 +13,10 @@ UPPER = "upper"
 
 
 class Network(StrEnum):
-    """What a container reaches: its own loopback, or all that the host reaches."""
+    """What a container reaches: its own loopback, what the host's addresses reach but no other container, or all of it."""
 
     NONE = "none"
+    ISOLATED = "isolated"
     HOST = "host"
 
 

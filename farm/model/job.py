@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 
 from farm.model.build import Bind, Network
 from farm.model.limits import Limits, Usage
+from farm.model.mount import Mount
 from farm.model.outcome import Outcome
+from farm.model.rules import Artifacts, Expect, Retries, Shard
+from farm.model.service import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,18 @@ class Job:
 
     ``id`` is stable for ever: ``unit/ubuntu-14.04[opt=O2]``. ``argv`` is the shell and the script. ``env`` is sorted by
     name and holds what the matrix file says; the engine adds the ``FARM_*`` variables. ``where`` is ``file:line:column``.
+
+    ``secrets`` are names of variables of the farm's own environment that the command gets as well; their values are nowhere
+    in here. ``always`` and ``debug`` are scripts for ``shell`` that run in the container after the command: whatever became of
+    it, and only where it was bad. ``init`` False makes the command PID 1 itself. ``user`` is a name or ``uid[:gid]`` of the
+    image, empty for root; ``working_directory`` is absolute. ``idle_timeout_s`` is 0 for none.
+
+    ``needs`` are ids of jobs that have to be good before. ``max_parallel`` of the test's jobs run at once, of those with one
+    ``group`` a single one; 0 and empty for no such bound. ``fail_fast`` cancels the test's other jobs once one is bad.
+    The higher ``priority`` goes first.
+
+    ``late`` says that ``script``, ``env`` or ``condition`` (that of ``if``) are templates still, for they name facts of an
+    image that is not there yet: whoever has it makes the job whole.
     """
 
     id: str
@@ -62,6 +77,30 @@ class Job:
     summary: str = ""
     where: str = ""
     prepare: Prepare | None = None
+    shell: tuple[str, ...] = ("/bin/sh", "-e")
+    always: str = ""
+    debug: str = ""
+    secrets: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    user: str = ""
+    working_directory: str = "/"
+    hostname: str = ""
+    network: Network = Network.NONE
+    privileged: bool = False
+    init: bool = True
+    idle_timeout_s: float = 0.0
+    expect: Expect = Expect.PASS
+    retries: Retries = field(default_factory=Retries)
+    artifacts: Artifacts | None = None
+    services: tuple[Service, ...] = ()
+    needs: tuple[str, ...] = ()
+    shard: Shard | None = None
+    priority: int = 0
+    max_parallel: int = 0
+    fail_fast: bool = False
+    group: str = ""
+    condition: str = ""
+    late: bool = False
 
     @property
     def image_key(self) -> ImageKey:
