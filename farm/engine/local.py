@@ -224,16 +224,18 @@ class LocalEngine:
 
     def _check_opt_outs(self, job: Job) -> None:
         """Raises ``FarmError`` where what ``job`` opts out of is all that would hold it."""
-        if job.cap_add and not self._user_namespace:
+        asked = "privileged" if job.privileged else f"cap-add: {', '.join(job.cap_add)}" if job.cap_add else ""
+        if asked and not self._user_namespace:
             raise FarmError(
-                f"cap-add: {', '.join(job.cap_add)} would hold on the host itself",
+                f"{asked} would hold on the host itself",
                 "this host gives containers no user namespace",
-                "take cap-add away, or see what farm doctor says of user namespaces",
+                f"take {asked.partition(':')[0]} away, or see what farm doctor says of user namespaces",
             )
 
     def _spec(self, work: Work, client: Client, who: Identity, trees: Trees) -> ContainerSpec:
         job = work.job
-        capabilities = capability.mask(capability.DEFAULT) | capability.mask(job.cap_add)
+        added = capability.NAMES if job.privileged else job.cap_add
+        capabilities = capability.mask(capability.DEFAULT) | capability.mask(added)
         return ContainerSpec(
             overlays=work.image.overlays,
             argv=job.argv,
@@ -245,8 +247,9 @@ class LocalEngine:
             hostname=job.hostname or hostname(job),
             limits=job.limits,
             capabilities=capabilities,
-            no_new_privs=job.no_new_privs,
-            filter_id=self._filter(client, capabilities),
+            no_new_privs=job.no_new_privs and not job.privileged,
+            filter_id=0 if job.privileged else self._filter(client, capabilities),
+            bare=job.privileged,
             personality=abi.personality(work.image.facts.arch),
             on_disk=job.limits.disk_bytes is not None,
         )
