@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from dataclasses import replace
 
 from farm.container.spec import ContainerSpec
-from farm.engine import abi, direct, verdict
-from farm.engine.deadline import Deadline
+from farm.engine import abi, direct, secrets, verdict
+from farm.engine.after import scripts
+from farm.engine.course import Course, Script, is_held
 from farm.engine.disk import make_disk
 from farm.engine.environment import environment
 from farm.engine.failure import StepError, errored, step
 from farm.engine.idmaps import IdMaps
 from farm.engine.log import LogCapture
+from farm.engine.mask import Mask
 from farm.engine.mounts import Trees, open_all
+from farm.engine.skip import last_line
 from farm.engine.thread import in_thread
 from farm.engine.user import Identity, identity
+from farm.engine.verdict import Verdict
 from farm.errors import FarmError
 from farm.kernel import capability
 from farm.kernel.userns import IdMap
@@ -24,6 +29,7 @@ from farm.launcher.client import Client
 from farm.launcher.container import Container, Ended
 from farm.launcher.filter import compile_filter
 from farm.model.job import Attempt, Job
+from farm.model.outcome import Outcome
 from farm.model.paths import host_name, safe_name
 from farm.model.ports import EngineInfo, Work
 
@@ -86,12 +92,16 @@ class LocalEngine:
         started_at = time.time()
         name = f"logs/{safe_name(work.job.id)}/{work.number}.log"
         try:
-            log = LogCapture(os.path.join(self._run_dir, name), self._log_cap_bytes)
-        except OSError as error:
-            return errored(work, started_at, "open log", error)
+            with step("secrets"):
+                hidden = secrets.values(work.job.secrets, os.environ)
+            with step("open log"):
+                mask = Mask(hidden.values()) if hidden else None
+                log = LogCapture(os.path.join(self._run_dir, name), self._log_cap_bytes, mask)
+        except StepError as error:
+            return errored(work, started_at, error.step, error.cause)
         self._running[work.job.id] = None
         try:
-            return await self._attempt(work, log, name, started_at)
+            return await self._attempt(work, hidden, log, name, started_at)
         except StepError as error:
             return errored(work, started_at, error.step, error.cause)
         except OSError as error:
@@ -119,19 +129,25 @@ class LocalEngine:
             os.close(self._null_fd)
             self._null_fd = -1
 
-    async def _attempt(self, work: Work, log: LogCapture, log_path: str, started_at: float) -> Attempt:
+    async def _attempt(
+        self, work: Work, hidden: dict[str, str], log: LogCapture, log_path: str, started_at: float
+    ) -> Attempt:
         job = work.job
         launched_s = time.monotonic()
-        container = await self._launched(work, log)
-        timed_out, ended = await self._watch(container, job.timeout_s)
-        await self._finish(log, container)
-        found = verdict.judge(
-            ended,
-            timed_out=timed_out,
-            cancelled=job.id in self._cancelled,
-            skip_exit_code=job.skip_exit_code,
-        )
+        container, spec = await self._launched(work, hidden, log)
+        course = Course(container, job, log, self._grace_s)
+        ended, timed_out = await course.command()
+        if course.over:
+            log.close_write()
+            await self._finish(log, container)
+        else:
+            log.drain()
+        found = self._verdict(job, ended, timed_out, log)
         command_started_s = container.started_s
+        if not course.over:
+            wanted = scripts(job, spec, found, (self._null_fd, log.write_fd, log.write_fd))
+            await self._after(course, wanted if ended.status is not None else (), log)
+            await self._finish(log, container)
         return Attempt(
             job_id=job.id,
             number=work.number,
@@ -148,6 +164,27 @@ class LocalEngine:
             log_truncated=log.lost_bytes > 0,
         )
 
+    def _verdict(self, job: Job, ended: Ended, timed_out: str, log: LogCapture) -> Verdict:
+        found = verdict.judge(
+            ended,
+            timed_out=timed_out,
+            cancelled=job.id in self._cancelled,
+            skip_exit_code=job.skip_exit_code,
+        )
+        if found.outcome is Outcome.SKIPPED:
+            found = replace(found, reason=last_line(log.path, log.kept_bytes) or found.reason)
+        return verdict.expected(found, job.expect)
+
+    async def _after(self, course: Course, wanted: tuple[Script, ...], log: LogCapture) -> None:
+        """Run what is to be run after the command, and let go of the container."""
+        try:
+            for script in wanted:
+                if not course.over:
+                    await course.script(script)
+        finally:
+            log.close_write()
+            await course.release()
+
     async def _finish(self, log: LogCapture, container: Container) -> None:
         """Read the log to its end, which does not come where a zygote that hangs still has the pipe in its queue."""
         if not container.unborn:
@@ -159,8 +196,8 @@ class LocalEngine:
             if self._client is not None:
                 self._client.give_up()
 
-    async def _launched(self, work: Work, log: LogCapture) -> Container:
-        """The attempt's container; the write end of ``log`` is then only its own. Raises ``StepError``."""
+    async def _launched(self, work: Work, hidden: dict[str, str], log: LogCapture) -> tuple[Container, ContainerSpec]:
+        """The attempt's container; the write end of ``log`` is then only its own, but for scripts. Raises ``StepError``."""
         job = work.job
         disk: tuple[int, ...] = ()
         trees = _NO_TREES
@@ -181,28 +218,19 @@ class LocalEngine:
                 for note in trees.notes:
                     log.note(note)
             with step("launch"):
-                spec = self._spec(work, client, who, trees)
+                spec = self._spec(work, client, who, trees, hidden)
                 descriptors = (self._null_fd, log.write_fd, log.write_fd, *disk, *trees.descriptors)
                 container = client.launch(spec, descriptors)
         finally:
             trees.close()
             for fd in disk:
                 os.close(fd)
-        log.close_write()
+        if not is_held(job):
+            log.close_write()
         self._running[job.id] = container
         if job.id in self._cancelled:  # while it was on its way
             container.kill()
-        return container
-
-    async def _watch(self, container: Container, timeout_s: float) -> tuple[str, Ended]:
-        """Wait for the end; the text says which timeout the command ran past, if any."""
-        deadline = Deadline(container, timeout_s, self._grace_s)
-        try:
-            ended = await asyncio.shield(container.ended)  # who gives up waiting must not take it from the client
-        finally:
-            deadline.cancel()
-        overran = ended.status is not None and container.started_s and ended.at_s - container.started_s > timeout_s
-        return (f"ran longer than its timeout of {timeout_s:g} s" if deadline.passed or overran else ""), ended
+        return container, spec
 
     async def _zygote(self) -> Client:
         """The zygote's client; a zygote that died is replaced, so that a run outlives it."""
@@ -232,7 +260,7 @@ class LocalEngine:
                 f"take {asked.partition(':')[0]} away, or see what farm doctor says of user namespaces",
             )
 
-    def _spec(self, work: Work, client: Client, who: Identity, trees: Trees) -> ContainerSpec:
+    def _spec(self, work: Work, client: Client, who: Identity, trees: Trees, hidden: dict[str, str]) -> ContainerSpec:
         job = work.job
         added = capability.NAMES if job.privileged else job.cap_add
         capabilities = capability.mask(capability.DEFAULT) | capability.mask(added)
@@ -240,7 +268,7 @@ class LocalEngine:
             overlays=work.image.overlays,
             argv=job.argv,
             direct=direct.words(job.argv, job.script),
-            environment=environment(work, self._run_id, who, {}),
+            environment=environment(work, self._run_id, who, hidden),
             identity=who.ids,
             working_directory=job.working_directory,
             mounts=tuple(trees.points),
@@ -252,6 +280,7 @@ class LocalEngine:
             bare=job.privileged,
             personality=abi.personality(work.image.facts.arch),
             on_disk=job.limits.disk_bytes is not None,
+            hold=is_held(job),
         )
 
     def _filter(self, client: Client, capabilities: int) -> int:
