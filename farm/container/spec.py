@@ -47,7 +47,8 @@ class ContainerSpec:
     domain of personality(2): PER_LINUX32 makes uname(2) speak to 32-bit programs. ``hold`` keeps the container after its
     command has ended until it is released. ``terminal``, where it is not empty, is the size (``struct winsize``) of a
     pseudo-terminal for the command; its other end comes back with the answer. ``bare`` leaves out what hides and
-    locks parts of /proc and /sys. ``hosts`` goes before what /etc/hosts says of the container itself.
+    locks parts of /proc and /sys. ``keep_root`` sends back descriptors of its root directory and its mount namespace, so that
+    its files stay when it has ended. ``hosts`` goes before what /etc/hosts says of the container itself.
     """
 
     overlays: tuple[Overlay, ...]
@@ -70,6 +71,7 @@ class ContainerSpec:
     identity: tuple[int, ...] = ()
     mounts: tuple[MountPoint, ...] = ()
     bare: bool = False
+    keep_root: bool = False
     resolv_conf: str = NO_NETWORK
     hosts: str = LOOPBACK_HOSTS
 

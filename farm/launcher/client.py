@@ -159,6 +159,7 @@ class Client:
             spec.working_directory,
             spec.terminal,
             spec.identity,
+            spec.keep_root,
             spec.direct,
         )
         order = marshal.dumps((program.program(spec, self._host, group), command, spec.hold))
@@ -209,7 +210,7 @@ class Client:
 
     def _over(self, container: Container) -> None:
         """A container has ended: its group is free."""
-        del self._containers[container.number]
+        self._containers.pop(container.number, None)
         if self._manager is None or container.group is None:
             return
         self._manager.release(container.group)

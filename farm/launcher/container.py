@@ -19,6 +19,7 @@ from farm.model.limits import Usage
 
 _MESSAGE_BYTES = 1 << 16
 _MAIN = 0
+_ROOT_AND_NAMESPACE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class Container:
 
     What PID 1 says is read when the container ends, or with ``hear``; for who wants to know at once, see ``listen``:
     thousands of short containers would otherwise each wake the loop three more times. Owns the control socket and, from
-    ``born`` on, the pidfd of PID 1. ``group`` is lent by the manager, and None where there was none to be had.
+    ``born`` on, the pidfd of PID 1. ``group`` is lent by the manager, and None where there was none to be had. One that keeps
+    its root keeps its group as well, which is charged for what was written, until ``let_go``.
     """
 
     __slots__ = (
@@ -62,6 +64,7 @@ class Container:
         "_exited",
         "_failure",
         "_heard",
+        "_kept",
         "_killed",
         "_loop",
         "_over",
@@ -83,6 +86,7 @@ class Container:
         self._killed = False
         self._exited: Message | None = None
         self._failure: Failure | None = None
+        self._kept: tuple[int, ...] = ()
         self.group: Group | None = None
         self.started_s: float | None = None
         self.ended: asyncio.Future[Ended] = self._loop.create_future()
@@ -98,6 +102,19 @@ class Container:
     def exited(self) -> bool:
         """The command has ended, as far as heard."""
         return self._exited is not None
+
+    @property
+    def root_fd(self) -> int:
+        """The container's root directory, ours until ``let_go``; -1 where it keeps none, or its command never began."""
+        return self._kept[0] if self._kept else -1
+
+    def let_go(self) -> None:
+        """Let the root of a container that has ended vanish, and give its group back; may be called twice."""
+        kept, self._kept = self._kept, ()
+        for fd in kept:
+            os.close(fd)
+        if kept and self.ended.done():  # one that still runs gives its group back when it ends
+            self._over(self)
 
     def listen(self, heard: Callable[[Message, tuple[int, ...]], None]) -> None:
         """Call ``heard`` with everything PID 1 says, as soon as it does; descriptors with it are closed on return."""
@@ -194,6 +211,7 @@ class Container:
         if message.number == _MAIN:
             if message.op == "started":
                 self.started_s = message.at_s
+                self._kept = tuple(map(os.dup, descriptors)) if len(descriptors) == _ROOT_AND_NAMESPACE else ()
             elif message.op == "exited":
                 self._exited = message
             elif message.op == "failed" and self._failure is None:
@@ -219,7 +237,8 @@ class Container:
             try:
                 if self.group is not None:
                     usage = self.group.usage()
-                self._over(self)
+                if not self._kept:
+                    self._over(self)
             except OSError as error:
                 self._failure = self._failure or Failure("read and free cgroup", *told(error))
             if not self.ended.done():

@@ -10,9 +10,8 @@ FILTER      id, seccomp program                                                 
 LAUNCH      id (8 bytes), cgroup (1 byte), host's network (1 byte), order        [cgroup,] control, 0, 1, 2[, disk][, mounts]
 ==========  ===================================================================  ===========================================
 
-A view is ``(path, writable)``, an order ``(program, (argv, environment, directory, terminal, identity, direct), hold)``; see
-``birth``.
-From the zygote comes text, its fields separated by NUL:
+A view is ``(path, writable)``, an order ``(program, (argv, environment, directory, terminal, identity, keep_root, direct),
+hold)``; see ``birth``. From the zygote comes text, its fields separated by NUL:
 
 ==========  ===================================================================  ===========================================
 to client   fields                                                               descriptors
