@@ -132,6 +132,28 @@ def test_further_users_of_the_container_write_as_ids_that_nobody_of_the_host_has
     assert (status.st_uid, status.st_gid) == (0x70000007, 0x70000008)
 
 
+@pytest.mark.parametrize(("group", "kept"), [(OWNER, True), (0, False), (4321, False)])
+def test_a_group_that_the_owner_is_not_in_is_not_the_jobs(run, folder, group, kept):
+    os.chown(folder, OWNER, group)
+    attempt, log = run("touch /src/made; chmod 2755 /src/made", **mounted(folder, RW))
+    assert attempt.outcome is Outcome.PASSED, log
+    assert (folder / "made").stat().st_gid == (group if kept else 0x70000000)
+
+
+def test_what_everybody_may_write_is_open(run, folder):
+    (folder / "other").chmod(0o666)
+    attempt, log = run("echo x > /src/other; stat -c %U /src/other", **mounted(folder, RW))
+    assert (attempt.outcome, log) == (Outcome.PASSED, b"nobody\n")
+    assert ((folder / "other").stat().st_uid, (folder / "other").read_text()) == (4321, "x\n")
+
+
+def test_a_folder_of_roots_is_written_as_root(run, folder):
+    os.chown(folder, 0, 4321)
+    attempt, log = run("touch /src/made", **mounted(folder, RW))
+    assert attempt.outcome is Outcome.PASSED, log
+    assert ((folder / "made").stat().st_uid, (folder / "made").stat().st_gid) == (0, 4321)
+
+
 def test_overlay_of_a_folder_with_files_of_many_can_be_changed_throughout(run, folder):
     attempt, log = run("cat /src/other; echo x > /src/other; chown 0:0 /src/other", **mounted(folder, OVERLAY))
     assert attempt.outcome is Outcome.PASSED, log
