@@ -82,6 +82,8 @@ async def _open(mount: Mount, user: Identity, home: str, id_map: IdMap | None, i
     opened = os.path.dirname(source) if is_file and mount.mode is MountMode.OVERLAY else source
     tree = m.open_tree(opened)
     trees.descriptors.append(tree)
+    # A copy of a shared mount is shared with it: what is mounted on the one would be on the host's as well.
+    m.mount_setattr("", 0, dir_fd=tree, propagation=m.MS_PRIVATE)
     if files.file_system(tree) in files.KERNEL_FILE_SYSTEMS:
         raise FarmError(
             f"{title(mount)}: these are the kernel's own files", "", "a container has a /proc and a /sys of its own"

@@ -192,6 +192,17 @@ def test_nested_targets(run, folder):
     assert sorted(os.listdir(folder / "in")) == []
 
 
+def test_B15_a_mount_in_a_mount_does_not_appear_on_the_host(run, folder, own_corner):
+    """The host's mounts are shared here, as under systemd: what is mounted on a copy of one would be on all."""
+    attempt, log = run(
+        "echo x > /src/sub/inner; cat /src/sub/inner; grep -c ' /src .*shared:' /proc/self/mountinfo || true",
+        mounts=(Mount(str(folder), "/src", RW), Mount(str(folder.parent), "/src/sub", OVERLAY)),
+    )
+    assert not (folder / "sub" / "inner").exists()
+    assert (folder / "sub" / "deep").read_text() == "deep\n"
+    assert (attempt.outcome, log) == (Outcome.PASSED, b"x\n0\n")
+
+
 def test_it_works_on_a_disk_backed_scratch_space(run, folder):
     attempt, log = run(
         "echo x > /src/file; echo y > /one; cat /src/file /one",
