@@ -43,8 +43,10 @@ class Course:
         self._log = log
         self._grace_s = grace_s
         self._spawned = 0
-        self._ends: dict[int, asyncio.Future[Message]] = {0: asyncio.get_running_loop().create_future()}
-        if is_held(job):
+        self._ends: dict[int, asyncio.Future[Message]] = {}
+        self._is_held = is_held(job)
+        if self._is_held:
+            self._ends[0] = asyncio.get_running_loop().create_future()
             container.listen(self._heard)
 
     @property
@@ -61,12 +63,14 @@ class Course:
             self._grace_s,
             idle_s=job.idle_timeout_s,
             quiet_s=self._log.quiet_s,
-            keep=is_held(job),
+            keep=self._is_held,
         )
         try:
-            # Who gives up waiting must not take it from the client.
-            waits = (asyncio.shield(container.ended), *((self._ends[0],) if is_held(job) else ()))
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            gone = asyncio.shield(container.ended)  # who gives up waiting must not take it from the client
+            if self._is_held:
+                await asyncio.wait((gone, self._ends[0]), return_when=asyncio.FIRST_COMPLETED)
+            else:
+                await gone
         finally:
             deadline.cancel()
         ended = container.ended.result() if container.ended.done() else self._so_far(self._ends[0].result())
