@@ -11,7 +11,7 @@ reads it must not believe a container anything:
 =======================================================================  =================================
 in                                                                       descriptors
 =======================================================================  =================================
-("spawn", number, argv, environment, directory, terminal)                0 or 3
+("spawn", number, argv, environment, directory, terminal, identity)      0 or 3
 ("signal", number, signal)                                               -
 ("release",)                                                             -
 =======================================================================  =================================
@@ -86,12 +86,14 @@ class Init:
         environment: dict[str, str],
         directory: str,
         terminal: bytes,
+        identity: tuple[int, ...],
         descriptors: Sequence[int],
         direct: tuple[str, ...] = (),
     ) -> None:
         """Start a command in a session of its own and say so; on failure say why. Closes ``descriptors``.
 
-        ``direct`` is tried in place of ``argv`` first, and its failure is nobody's business.
+        ``identity`` is the uid, the gid and further groups that it has, empty for ours: root's. ``direct`` is tried in place
+        of ``argv`` first, and its failure is nobody's business.
         """
         master = slave = -1
         try:
@@ -106,8 +108,12 @@ class Init:
             os.chdir(directory)
             try:
                 self._set_oom_score(_OOM_FIRST)
+                if identity:
+                    process.lend(*identity)
                 pid = _first(direct, environment, actions) or command.spawn(argv, environment, actions)
             finally:
+                if identity:
+                    process.lend(0, 0)
                 self._set_oom_score(0)
                 os.chdir("/")
             self._children[pid] = number
@@ -141,8 +147,8 @@ class Init:
             return False
         op, *fields = marshal.loads(data)
         if op == "spawn":
-            number, argv, environment, directory, terminal = fields
-            self.spawn(number, argv, environment, directory, terminal, descriptors)
+            number, argv, environment, directory, terminal, identity = fields
+            self.spawn(number, argv, environment, directory, terminal, identity, descriptors)
         elif op == "signal":
             self._signal(*fields)
         return bool(op != "release")

@@ -10,9 +10,13 @@ from farm.container.spec import ContainerSpec
 from farm.engine import abi, direct, verdict
 from farm.engine.deadline import Deadline
 from farm.engine.disk import make_disk
+from farm.engine.environment import environment
 from farm.engine.failure import StepError, errored, step
+from farm.engine.idmaps import IdMaps
 from farm.engine.log import LogCapture
+from farm.engine.mounts import Trees, open_all
 from farm.engine.thread import in_thread
+from farm.engine.user import Identity, identity
 from farm.errors import FarmError
 from farm.kernel import capability
 from farm.kernel.userns import IdMap
@@ -28,7 +32,7 @@ GRACE_S = 5.0
 """Between SIGTERM and SIGKILL of a job that ran past its timeout."""
 
 _FAREWELL_S = 5.0
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_NO_TREES = Trees([], [], [])
 
 
 class LocalEngine:
@@ -36,7 +40,8 @@ class LocalEngine:
 
     Logs go to ``run_dir``/logs/<job>/<attempt>.log. ``views`` are the directories that images lie in: the store, and the
     host's own folders for the ``host`` image. ``id_map`` is the range of the shared user namespace, None for none.
-    ``scratch_dir`` is where the disks of jobs with ``resources.disk`` take their space, ``run_dir`` where not said.
+    ``scratch_dir`` is the farm's own folder, where the disks of jobs with ``resources.disk`` take their space: ``run_dir``
+    where not said.
     """
 
     def __init__(
@@ -57,6 +62,8 @@ class LocalEngine:
         self._log_cap_bytes = log_cap_bytes
         self._grace_s = grace_s
         self._scratch_dir = run_dir if scratch_dir is None else scratch_dir
+        self._home = scratch_dir or ""
+        self._id_maps = IdMaps()
         self._client: Client | None = None
         self._restart = asyncio.Lock()
         self._filters: dict[int, int] = {}  # capabilities -> filter id
@@ -107,6 +114,7 @@ class LocalEngine:
         client, self._client = self._client, None
         if client is not None:
             await client.close()
+        await self._id_maps.close()
         if self._null_fd >= 0:
             os.close(self._null_fd)
             self._null_fd = -1
@@ -155,6 +163,10 @@ class LocalEngine:
         """The attempt's container; the write end of ``log`` is then only its own. Raises ``StepError``."""
         job = work.job
         disk: tuple[int, ...] = ()
+        trees = _NO_TREES
+        most_id = self._id_map.count - 1 if self._id_map is not None and self._user_namespace else None
+        with step("user"):
+            who = identity(job.user, work.image.overlays, most_id)
         try:
             if job.limits.disk_bytes is not None:
                 with step("make disk"):
@@ -162,9 +174,18 @@ class LocalEngine:
             with step("launch"):
                 client = await self._zygote()
                 self._check_opt_outs(job)
-                spec = self._spec(work, client)
-                container = client.launch(spec, (self._null_fd, log.write_fd, log.write_fd, *disk))
+            if job.mounts:
+                with step("mount"):
+                    id_map = self._id_map if self._user_namespace else None
+                    trees = await open_all(job.mounts, who, self._home, id_map, self._id_maps)
+                for note in trees.notes:
+                    log.note(note)
+            with step("launch"):
+                spec = self._spec(work, client, who, trees)
+                descriptors = (self._null_fd, log.write_fd, log.write_fd, *disk, *trees.descriptors)
+                container = client.launch(spec, descriptors)
         finally:
+            trees.close()
             for fd in disk:
                 os.close(fd)
         log.close_write()
@@ -210,15 +231,18 @@ class LocalEngine:
                 "take cap-add away, or see what farm doctor says of user namespaces",
             )
 
-    def _spec(self, work: Work, client: Client) -> ContainerSpec:
+    def _spec(self, work: Work, client: Client, who: Identity, trees: Trees) -> ContainerSpec:
         job = work.job
         capabilities = capability.mask(capability.DEFAULT) | capability.mask(job.cap_add)
         return ContainerSpec(
             overlays=work.image.overlays,
             argv=job.argv,
             direct=direct.words(job.argv, job.script),
-            environment=self._environment(work),
-            hostname=hostname(job),
+            environment=environment(work, self._run_id, who, {}),
+            identity=who.ids,
+            working_directory=job.working_directory,
+            mounts=tuple(trees.points),
+            hostname=job.hostname or hostname(job),
             limits=job.limits,
             capabilities=capabilities,
             no_new_privs=job.no_new_privs,
@@ -232,17 +256,6 @@ class LocalEngine:
             client.add_filter(len(self._filters) + 1, compile_filter(capabilities))
             self._filters[capabilities] = len(self._filters) + 1
         return self._filters[capabilities]
-
-    def _environment(self, work: Work) -> tuple[tuple[str, str], ...]:
-        job = work.job
-        given = {"PATH": _PATH, "HOME": "/root", "TERM": "dumb", "CI": "true", **dict(job.env)}
-        own = {
-            "FARM_RUN": self._run_id,
-            "FARM_JOB": job.id,
-            "FARM_ATTEMPT": str(work.number),
-            "FARM_DISTRO": job.distro,
-        }
-        return tuple({**given, **own}.items())
 
 
 def hostname(job: Job) -> str:

@@ -38,6 +38,11 @@ class LogCapture:
             os.close(self.write_fd)
             self.write_fd = -1
 
+    def note(self, text: str) -> None:
+        """A line of the farm's own, after all that was printed until now; also past the cap, for there are few."""
+        self._read()
+        self._write(f"[farm: {text}]\n".encode(errors="replace"))
+
     async def finish(self) -> None:
         """Read to the end, which comes when every process of the container is gone, and close the file.
 
@@ -81,11 +86,14 @@ class LogCapture:
         room = self._cap_bytes - self.kept_bytes if self._error is None else 0
         kept = data[:room] if room > 0 else b""
         self.lost_bytes += len(data) - len(kept)
+        self._write(kept)
+
+    def _write(self, data: bytes) -> None:
         try:
-            while kept:
-                written = os.write(self._file, kept)
+            while data:
+                written = os.write(self._file, data)
                 self.kept_bytes += written
-                kept = kept[written:]
+                data = data[written:]
         except OSError as error:
             self._error = error
 

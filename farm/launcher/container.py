@@ -134,9 +134,10 @@ class Container:
         *,
         directory: str = "/",
         terminal: bytes = b"",
+        identity: tuple[int, ...] = (),
     ) -> None:
         """Start a further command; its messages come to who listens. Descriptors stay the caller's."""
-        self._tell("spawn", number, argv, environment, directory, terminal, descriptors=descriptors)
+        self._tell("spawn", number, argv, environment, directory, terminal, identity, descriptors=descriptors)
 
     def born(self, pidfd: int) -> None:
         """PID 1 exists; takes over ``pidfd``."""
@@ -222,7 +223,7 @@ class Container:
                 self.ended.set_result(Ended(status, usage, self._failure, at_s))
 
     def _tell(
-        self, *message: str | int | bytes | tuple[str, ...] | dict[str, str], descriptors: tuple[int, ...] = ()
+        self, *message: str | int | bytes | tuple[str | int, ...] | dict[str, str], descriptors: tuple[int, ...] = ()
     ) -> None:
         # PID 1 listens all the time, so its socket is never full; and once it is gone there is nobody to be told.
         with contextlib.suppress(OSError):
