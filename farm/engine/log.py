@@ -38,8 +38,15 @@ class LogCapture:
             os.close(self.write_fd)
             self.write_fd = -1
 
+    def flush(self) -> None:
+        """Take in what was printed until now."""
+        if self._read_fd >= 0:
+            self._read()
+
     def note(self, text: str) -> None:
         """A line of the farm's own, after all that was printed until now; also past the cap, for there are few."""
+        if self._read_fd < 0:
+            return  # it is closed
         self._read()
         self._write(f"[farm: {text}]\n".encode(errors="replace"))
 

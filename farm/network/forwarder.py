@@ -1,8 +1,8 @@
 """Passes what containers ask of name servers on to those of the host that they cannot reach themselves.
 
-A host often has its resolver on its own loopback (systemd-resolved, dnsmasq), where no container comes, or speaks IPv6 to it. Then
-containers are told that the router is the name server. What they ask there comes out here, on the farm's event loop, and is
-asked once more by the host itself. Answers go back as they are: nothing is looked into but the two bytes that tell queries apart.
+A host often has its resolver on its own loopback (systemd-resolved, dnsmasq), where no container comes, or speaks IPv6 to it.
+Then containers are told that the router is the name server. What they ask there comes out here, on the farm's event loop, and
+is asked once more by the host itself. Answers go back as they are: only the two bytes that tell queries apart are looked at.
 """
 
 from __future__ import annotations

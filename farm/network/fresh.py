@@ -35,7 +35,7 @@ def fresh(*, ipv6: bool = True) -> int:
         process.unshare(process.CLONE_NEWNET)
         try:
             if not ipv6:
-                _refuse_ipv6()
+                refuse_ipv6()
             return current()
         finally:
             process.setns(home, process.CLONE_NEWNET)
@@ -57,7 +57,8 @@ def inside(namespace: int) -> Iterator[None]:
         os.close(home)
 
 
-def _refuse_ipv6() -> None:
+def refuse_ipv6() -> None:
+    """Let the links that will be made in the calling thread's network namespace have no IPv6."""
     try:
         with open(_WITHOUT_IPV6, "w", encoding="ascii") as file:
             file.write("1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address, ip_network
 
 _LINK_LOCAL = ip_network("169.254.0.0/16")
 _LOOPBACK = ip_address("127.0.0.1")
@@ -16,6 +16,11 @@ class Resolver:
 
     servers: tuple[IPv4Address | IPv6Address, ...]
     rest: tuple[str, ...] = ()
+
+    @property
+    def networks(self) -> tuple[IPv4Network, ...]:
+        """Where they are, as far as that is IPv4: nothing else may have these addresses."""
+        return tuple(IPv4Network(each) for each in self.servers if isinstance(each, IPv4Address))
 
     def reached(self, own: Collection[IPv4Address]) -> bool:
         """Whether a container can ask all of them itself: not those of loopback, link or IPv6, nor the host's ``own``."""

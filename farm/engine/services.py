@@ -1,0 +1,196 @@
+"""The services of one attempt: further containers in its network, there before its own and gone with it.
+
+Each has a log of its own beside the job's, ``<attempt>.<service>.log``. They are started one after another, each when the one
+before is healthy: its healthcheck, run in its own container, has exited with 0; without one, its command has started. A service
+that does not get there is an error of the attempt, for the test never ran. One that ends later does not end the job: the job's
+log says so, and the test finds out for itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from farm.engine import verdict
+from farm.engine.log import LogCapture
+from farm.errors import FarmError
+from farm.launcher.container import Container, Ended, Message
+from farm.model.service import Healthcheck, Service
+
+_START_LIMIT_S = 120.0
+_LAST_BYTES, _LAST_LINES = 4096, 10
+_MAIN = 0
+
+Environment = tuple[tuple[str, str], ...]
+Launch = Callable[[Service, Environment, tuple[int, int, int]], Container]
+"""Launches a service's container with these variables, and descriptors as 0, 1 and 2 of its command."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """One that was launched. ``statuses`` are the wait statuses of its commands by number, as far as they have ended."""
+
+    service: Service
+    container: Container
+    log: LogCapture
+    log_path: str
+    spoke: asyncio.Event = field(default_factory=asyncio.Event)
+    started: bool = False
+    statuses: dict[int, int | None] = field(default_factory=dict)
+
+    def heard(self, message: Message, _: tuple[int, ...]) -> None:
+        """PID 1 said something."""
+        if message.number == _MAIN:
+            self.started = self.started or message.op == "started"
+        elif message.op in ("exited", "failed"):
+            self.statuses[message.number] = message.status
+        self.spoke.set()
+
+
+class Services:
+    """``launch`` makes a container, ``path`` a log's file name of a service's name, ``note`` writes to the job's log."""
+
+    def __init__(
+        self,
+        launch: Launch,
+        path: Callable[[str], str],
+        note: Callable[[str], None],
+        *,
+        null_fd: int,
+        log_cap_bytes: int,
+    ) -> None:
+        self._launch = launch
+        self._path = path
+        self._note = note
+        self._null_fd = null_fd
+        self._log_cap_bytes = log_cap_bytes
+        self._running: list[_Running] = []
+        self._given_up = asyncio.get_running_loop().create_future()
+        self._stopping = False
+
+    def kill(self) -> None:
+        """Nobody waits for them any more: ``start`` returns, healthy or not."""
+        if not self._given_up.done():
+            self._given_up.set_result(None)
+
+    async def start(self, service: Service, environment: Environment) -> None:
+        """Start ``service`` and wait until it is healthy. Raises ``FarmError`` where it does not come to that, ``OSError``."""
+        log_path = self._path(service.name)
+        log = LogCapture(log_path, self._log_cap_bytes)
+        try:
+            container = self._launch(service, environment, (self._null_fd, log.write_fd, log.write_fd))
+        except BaseException:
+            log.close()
+            raise
+        running = _Running(service, container, log, log_path)
+        self._running.append(running)
+        container.ended.add_done_callback(lambda _: running.spoke.set())
+        container.listen(running.heard)
+        if not await self._until(running, lambda: running.started, _START_LIMIT_S):
+            raise self._unwell(running, f"its command has not started after {_START_LIMIT_S:g} s")
+        if service.healthcheck is not None and not self._given_up.done():
+            await self._check(running, service.healthcheck, dict(environment))
+        log.close_write()  # until now for what checks print
+        container.ended.add_done_callback(lambda future: self._ended(service, future.result()))
+
+    def verify(self) -> None:
+        """Raises ``FarmError`` where one has ended by now; none may have before the job's command starts."""
+        for each in self._running:
+            if each.container.ended.done() and not self._given_up.done():
+                raise self._unwell(each, "")
+
+    async def stop(self) -> None:
+        """Kill them all and keep their logs; may be called twice."""
+        self._stopping = True
+        running, self._running = self._running, []
+        for each in reversed(running):
+            each.container.kill()
+        for each in running:
+            await each.container.ended
+            each.log.close_write()
+            with contextlib.suppress(OSError):  # the disk is full: what came until then is kept
+                await each.log.finish()
+
+    async def _check(self, running: _Running, check: Healthcheck, environment: dict[str, str]) -> None:
+        """Run the healthcheck until it is content."""
+        found = "it was not run"
+        for number in range(1, check.retries + 1):
+            descriptors = (self._null_fd, running.log.write_fd, running.log.write_fd)
+            running.container.spawn(number, check.argv, environment, descriptors)
+            done = await self._until(running, lambda number=number: number in running.statuses, check.timeout_s)
+            if self._given_up.done():
+                return
+            if not done:
+                running.container.signal(signal.SIGKILL, number)
+                found = f"took longer than {check.timeout_s:g} s"
+            else:
+                status = running.statuses[number]
+                if status == 0:
+                    return
+                found = "could not be started" if status is None else _ending(status)
+            if number < check.retries:
+                await self._until(running, lambda: False, check.interval_s)
+        times = "once" if check.retries == 1 else f"{check.retries} times"
+        raise self._unwell(running, f"its healthcheck was run {times}; the last: {found}")
+
+    async def _until(self, running: _Running, condition: Callable[[], bool], limit_s: float) -> bool:
+        """Whether ``condition`` came true in time, or nobody waits any more. Raises ``FarmError`` where the container ends."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + limit_s
+        while not (condition() or self._given_up.done()):
+            if running.container.ended.done():
+                raise self._unwell(running, "")
+            left_s = until_s - loop.time()
+            if left_s <= 0:
+                return False
+            running.spoke.clear()
+            spoke = asyncio.ensure_future(running.spoke.wait())
+            await asyncio.wait((spoke, self._given_up), timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+            spoke.cancel()
+        return True
+
+    def _unwell(self, running: _Running, why: str) -> FarmError:
+        """What to say of a service that is not healthy; its last lines go to the job's log."""
+        running.log.flush()
+        lines = _last_lines(running.log_path)
+        name = running.service.name
+        ended = running.container.ended
+        brief = f"the service {name} is not healthy"
+        if ended.done():
+            failure = ended.result().failure
+            brief, why = f"the service {name} ended before the job began", _words(ended.result())
+            if failure is not None:
+                brief = f"the service {name} could not be started"
+        detail = f"{why}; its last line: {lines[-1]}" if lines else f"{why}; it printed nothing"
+        self._note(f"{brief}: {why}")
+        for line in lines:
+            self._note(f"{name}: {line}")
+        return FarmError(brief, detail, f"see its log, {os.path.basename(running.log_path)} beside the job's")
+
+    def _ended(self, service: Service, ended: Ended) -> None:
+        if not self._stopping and not self._given_up.done():
+            self._note(f"the service {service.name} ended while the job ran: {_words(ended)}")
+
+
+def _words(ended: Ended) -> str:
+    return verdict.judge(ended, skip_exit_code=-1).reason or "exit status 0"
+
+
+def _ending(status: int) -> str:
+    return verdict.describe(os.waitstatus_to_exitcode(status))
+
+
+def _last_lines(path: str) -> list[str]:
+    """The last lines of a log, printable, each cut to a length that a sentence can hold."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _LAST_BYTES))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return []
+    lines = ("".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line) for line in text.split("\n"))
+    return [line.strip()[:200] for line in lines if line.strip()][-_LAST_LINES:]
