@@ -276,10 +276,11 @@ def middle(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
     """Its file systems, and what is hidden of them."""
     resolv_conf = WriteFile(f"{_upper(0)}/etc/resolv.conf", spec.resolv_conf)
     network = _network(host) if spec.network is not Network.HOST else ()
-    file_systems = (*_overlays(spec), _proc(), *network, *_dev(host.id_base), *_sys(host), *_hidden(host))
+    file_systems = (*_overlays(spec), _proc(), *network, *_dev(host.id_base), *_sys(host))
     return (
         resolv_conf,
         *file_systems,
+        *(() if spec.bare else _hidden(host)),
         *(BindInside(each.source, each.target, not each.writable) for each in spec.binds),
         *(AttachMount(number + spec.on_disk, point) for number, point in enumerate(spec.mounts)),
     )

@@ -47,8 +47,8 @@ class ContainerSpec:
     empty, that it is this empty directory of the host, which keeps what is written. ``personality`` is the execution
     domain of personality(2): PER_LINUX32 makes uname(2) speak to 32-bit programs. ``hold`` keeps the container after its
     command has ended until it is released. ``terminal``, where it is not empty, is the size (``struct winsize``) of a
-    pseudo-terminal for the command; its other end comes back with the answer. ``hosts`` goes before what /etc/hosts says of
-    the container itself.
+    pseudo-terminal for the command; its other end comes back with the answer. ``bare`` leaves out what hides and
+    locks parts of /proc and /sys. ``hosts`` goes before what /etc/hosts says of the container itself.
     """
 
     overlays: tuple[Overlay, ...]
@@ -71,6 +71,7 @@ class ContainerSpec:
     direct: tuple[str, ...] = ()
     identity: tuple[int, ...] = ()
     mounts: tuple[MountPoint, ...] = ()
+    bare: bool = False
     resolv_conf: str = NO_NETWORK
     hosts: str = LOOPBACK_HOSTS
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from farm.container.spec import ContainerSpec
 from farm.engine import abi, direct, verdict
 from farm.engine.deadline import Deadline
 from farm.engine.disk import make_disk
-from farm.engine.environment import environment
+from farm.engine.environment import environment, service_environment
 from farm.engine.failure import StepError, errored, step
 from farm.engine.idmaps import IdMaps
 from farm.engine.log import LogCapture
 from farm.engine.mounts import Trees, open_all
+from farm.engine.network import Joined, Networks
+from farm.engine.services import Services
+from farm.engine.surroundings import NOTHING, Surroundings, is_alone, surrounded
 from farm.engine.thread import in_thread
 from farm.engine.user import Identity, identity
 from farm.errors import FarmError
@@ -26,6 +32,7 @@ from farm.launcher.filter import compile_filter
 from farm.model.job import Attempt, Job
 from farm.model.paths import host_name, safe_name
 from farm.model.ports import EngineInfo, Work
+from farm.model.service import Service
 
 LOG_CAP_BYTES = 64 << 20
 GRACE_S = 5.0
@@ -64,10 +71,11 @@ class LocalEngine:
         self._scratch_dir = run_dir if scratch_dir is None else scratch_dir
         self._home = scratch_dir or ""
         self._id_maps = IdMaps()
+        self._networks = Networks()
         self._client: Client | None = None
         self._restart = asyncio.Lock()
         self._filters: dict[int, int] = {}  # capabilities -> filter id
-        self._running: dict[str, Container | None] = {}  # None: on its way to a container
+        self._running: dict[str, Container | Services | None] = {}  # None: on its way to a container
         self._cancelled: set[str] = set()
         self._null_fd = -1
         self._user_namespace = False
@@ -91,9 +99,11 @@ class LocalEngine:
             return errored(work, started_at, "open log", error)
         self._running[work.job.id] = None
         try:
-            return await self._attempt(work, log, name, started_at)
+            async with self._surrounded(work, log) as around:
+                return await self._attempt(work, log, name, started_at, around)
         except StepError as error:
-            return errored(work, started_at, error.step, error.cause)
+            failed = errored(work, started_at, error.step, error.cause)
+            return replace(failed, log_path=name, log_bytes=log.kept_bytes) if log.kept_bytes else failed
         except OSError as error:
             return errored(work, started_at, "capture log", error)
         finally:
@@ -115,14 +125,44 @@ class LocalEngine:
         if client is not None:
             await client.close()
         await self._id_maps.close()
+        await self._networks.close()
         if self._null_fd >= 0:
             os.close(self._null_fd)
             self._null_fd = -1
 
-    async def _attempt(self, work: Work, log: LogCapture, log_path: str, started_at: float) -> Attempt:
+    @contextlib.asynccontextmanager
+    async def _surrounded(self, work: Work, log: LogCapture) -> AsyncIterator[Surroundings]:
+        """What the attempt has beside its container, until the block ends. Raises ``StepError``."""
+        job = work.job
+        if is_alone(job):
+            yield NOTHING
+            return
+        with step("launch"):
+            client = await self._zygote()
+            self._check_opt_outs(job)
+
+        def services(client: Client, joined: Joined) -> Services:
+            def path(name: str) -> str:
+                return os.path.join(self._run_dir, f"logs/{safe_name(job.id)}/{work.number}.{safe_name(name)}.log")
+
+            kept = Services(client, joined, path, log.note, null_fd=self._null_fd, log_cap_bytes=self._log_cap_bytes)
+            self._running[job.id] = kept
+            if job.id in self._cancelled:  # while its network was made
+                kept.kill()
+            return kept
+
+        def spec(service: Service) -> ContainerSpec:
+            return self._service_spec(work, client, service)
+
+        async with surrounded(job, client, self._networks, services, spec, _capabilities(job)) as around:
+            yield around
+
+    async def _attempt(
+        self, work: Work, log: LogCapture, log_path: str, started_at: float, around: Surroundings
+    ) -> Attempt:
         job = work.job
         launched_s = time.monotonic()
-        container = await self._launched(work, log)
+        container = await self._launched(work, log, around)
         timed_out, ended = await self._watch(container, job.timeout_s)
         await self._finish(log, container)
         found = verdict.judge(
@@ -159,7 +199,7 @@ class LocalEngine:
             if self._client is not None:
                 self._client.give_up()
 
-    async def _launched(self, work: Work, log: LogCapture) -> Container:
+    async def _launched(self, work: Work, log: LogCapture, around: Surroundings) -> Container:
         """The attempt's container; the write end of ``log`` is then only its own. Raises ``StepError``."""
         job = work.job
         disk: tuple[int, ...] = ()
@@ -181,8 +221,10 @@ class LocalEngine:
                 for note in trees.notes:
                     log.note(note)
             with step("launch"):
-                spec = self._spec(work, client, who, trees)
-                descriptors = (self._null_fd, log.write_fd, log.write_fd, *disk, *trees.descriptors)
+                around.verify(client)
+                spec = around.joined.given(self._spec(work, client, who, trees))
+                further = (*disk, *trees.descriptors, *around.joined.descriptors)
+                descriptors = (self._null_fd, log.write_fd, log.write_fd, *further)
                 container = client.launch(spec, descriptors)
         finally:
             trees.close()
@@ -224,16 +266,17 @@ class LocalEngine:
 
     def _check_opt_outs(self, job: Job) -> None:
         """Raises ``FarmError`` where what ``job`` opts out of is all that would hold it."""
-        if job.cap_add and not self._user_namespace:
+        asked = "privileged" if job.privileged else f"cap-add: {', '.join(job.cap_add)}" if job.cap_add else ""
+        if asked and not self._user_namespace:
             raise FarmError(
-                f"cap-add: {', '.join(job.cap_add)} would hold on the host itself",
+                f"{asked} would hold on the host itself",
                 "this host gives containers no user namespace",
-                "take cap-add away, or see what farm doctor says of user namespaces",
+                f"take {asked.partition(':')[0]} away, or see what farm doctor says of user namespaces",
             )
 
     def _spec(self, work: Work, client: Client, who: Identity, trees: Trees) -> ContainerSpec:
         job = work.job
-        capabilities = capability.mask(capability.DEFAULT) | capability.mask(job.cap_add)
+        capabilities = _capabilities(job)
         return ContainerSpec(
             overlays=work.image.overlays,
             argv=job.argv,
@@ -245,10 +288,28 @@ class LocalEngine:
             hostname=job.hostname or hostname(job),
             limits=job.limits,
             capabilities=capabilities,
-            no_new_privs=job.no_new_privs,
-            filter_id=self._filter(client, capabilities),
+            no_new_privs=job.no_new_privs and not job.privileged,
+            filter_id=0 if job.privileged else self._filter(client, capabilities),
+            bare=job.privileged,
             personality=abi.personality(work.image.facts.arch),
             on_disk=job.limits.disk_bytes is not None,
+        )
+
+    def _service_spec(self, work: Work, client: Client, service: Service) -> ContainerSpec:
+        image = work.service_images.get(service.distro)
+        if image is None:
+            raise FarmError(f"no image of {service.distro}, which it runs on")
+        capabilities = capability.mask(capability.DEFAULT)
+        return ContainerSpec(
+            overlays=image.overlays,
+            argv=service.argv,
+            direct=direct.words(service.argv, service.script),
+            environment=service_environment(work, self._run_id, service),
+            hostname=host_name(service.name),
+            limits=service.limits,
+            capabilities=capabilities,
+            filter_id=self._filter(client, capabilities),
+            personality=abi.personality(image.facts.arch),
         )
 
     def _filter(self, client: Client, capabilities: int) -> int:
@@ -256,6 +317,12 @@ class LocalEngine:
             client.add_filter(len(self._filters) + 1, compile_filter(capabilities))
             self._filters[capabilities] = len(self._filters) + 1
         return self._filters[capabilities]
+
+
+def _capabilities(job: Job) -> int:
+    """What the container of ``job`` may have, as bits."""
+    added = capability.NAMES if job.privileged else job.cap_add
+    return capability.mask(capability.DEFAULT) | capability.mask(added)
 
 
 def hostname(job: Job) -> str:

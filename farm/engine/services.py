@@ -15,19 +15,18 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from farm.container.spec import ContainerSpec
 from farm.engine import verdict
 from farm.engine.log import LogCapture
+from farm.engine.network import Joined
 from farm.errors import FarmError
+from farm.launcher.client import Client
 from farm.launcher.container import Container, Ended, Message
 from farm.model.service import Healthcheck, Service
 
 _START_LIMIT_S = 120.0
 _LAST_BYTES, _LAST_LINES = 4096, 10
 _MAIN = 0
-
-Environment = tuple[tuple[str, str], ...]
-Launch = Callable[[Service, Environment, tuple[int, int, int]], Container]
-"""Launches a service's container with these variables, and descriptors as 0, 1 and 2 of its command."""
 
 
 @dataclass(slots=True)
@@ -52,18 +51,23 @@ class _Running:
 
 
 class Services:
-    """``launch`` makes a container, ``path`` a log's file name of a service's name, ``note`` writes to the job's log."""
+    """Those that ``client`` makes in the network ``joined``.
+
+    ``path`` is the file of the log of a service with that name, ``note`` writes a line to the job's log.
+    """
 
     def __init__(
         self,
-        launch: Launch,
+        client: Client,
+        joined: Joined,
         path: Callable[[str], str],
         note: Callable[[str], None],
         *,
         null_fd: int,
         log_cap_bytes: int,
     ) -> None:
-        self._launch = launch
+        self._client = client
+        self._joined = joined
         self._path = path
         self._note = note
         self._null_fd = null_fd
@@ -77,12 +81,18 @@ class Services:
         if not self._given_up.done():
             self._given_up.set_result(None)
 
-    async def start(self, service: Service, environment: Environment) -> None:
-        """Start ``service`` and wait until it is healthy. Raises ``FarmError`` where it does not come to that, ``OSError``."""
+    async def start(self, service: Service, spec: ContainerSpec) -> None:
+        """Start ``service`` as ``spec`` says and wait until it is healthy, or nobody waits any more.
+
+        Raises ``FarmError`` where it does not come to that, ``OSError`` where it cannot be launched.
+        """
+        if self._given_up.done():
+            return
         log_path = self._path(service.name)
         log = LogCapture(log_path, self._log_cap_bytes)
         try:
-            container = self._launch(service, environment, (self._null_fd, log.write_fd, log.write_fd))
+            descriptors = (self._null_fd, log.write_fd, log.write_fd, *self._joined.descriptors)
+            container = self._client.launch(self._joined.given(spec), descriptors)
         except BaseException:
             log.close()
             raise
@@ -93,7 +103,7 @@ class Services:
         if not await self._until(running, lambda: running.started, _START_LIMIT_S):
             raise self._unwell(running, f"its command has not started after {_START_LIMIT_S:g} s")
         if service.healthcheck is not None and not self._given_up.done():
-            await self._check(running, service.healthcheck, dict(environment))
+            await self._check(running, service.healthcheck, dict(spec.environment))
         log.close_write()  # until now for what checks print
         container.ended.add_done_callback(lambda future: self._ended(service, future.result()))
 
@@ -192,5 +202,8 @@ def _last_lines(path: str) -> list[str]:
             text = file.read().decode(errors="replace")
     except OSError:
         return []
-    lines = ("".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line) for line in text.split("\n"))
+    lines = (
+        "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line)
+        for line in text.split("\n")
+    )
     return [line.strip()[:200] for line in lines if line.strip()][-_LAST_LINES:]
