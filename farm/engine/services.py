@@ -14,6 +14,7 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from farm.container.spec import ContainerSpec
 from farm.engine import verdict
@@ -131,7 +132,7 @@ class Services:
         for number in range(1, check.retries + 1):
             descriptors = (self._null_fd, running.log.write_fd, running.log.write_fd)
             running.container.spawn(number, check.argv, environment, descriptors)
-            done = await self._until(running, lambda number=number: number in running.statuses, check.timeout_s)
+            done = await self._until(running, partial(running.statuses.__contains__, number), check.timeout_s)
             if self._given_up.done():
                 return
             if not done:

@@ -35,6 +35,7 @@ _DROP, _ACCEPT = 0, 1
 _HOOKS = {"input": 1, "forward": 2, "postrouting": 4}
 _NETWORK_HEADER, _TRANSPORT_HEADER = 1, 2
 _NAME_BYTES = 16  # IFNAMSIZ
+ICMP, TCP, UDP = 1, 6, 17
 _L4PROTO, _IIFNAME, _OIFNAME = 16, 6, 7  # NFT_META_*
 _EQUAL, _UNEQUAL = 0, 1
 _ADMIN_PROHIBITED = 13  # of ICMP's destination unreachable
@@ -160,9 +161,15 @@ def drop() -> Match:
     return _verdict(_DROP)
 
 
-def reject() -> Match:
-    """``reject with icmp admin-prohibited``: who asked need not wait for a timeout."""
-    return (_expression("reject", NFTA_REJECT_TYPE=0, NFTA_REJECT_ICMP_CODE=_ADMIN_PROHIBITED),)
+def refused(*wanted: Match) -> tuple[Rule, Rule]:
+    """The rules that refuse what is ``wanted``, so that who asked need not wait for a timeout.
+
+    ``reject with tcp reset``, for others ``reject with icmp admin-prohibited``: by ICMP a blocking connect(2) on the same
+    machine is told before it can listen, and tries once more after a second.
+    """
+    reset = (_expression("reject", NFTA_REJECT_TYPE=1),)
+    prohibited = (_expression("reject", NFTA_REJECT_TYPE=0, NFTA_REJECT_ICMP_CODE=_ADMIN_PROHIBITED),)
+    return (*wanted, protocol(TCP), reset), (*wanted, prohibited)
 
 
 def masquerade() -> Match:

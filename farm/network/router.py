@@ -29,6 +29,9 @@ from farm.errors import FarmError, KernelError
 from farm.network import host, messages
 from farm.network.addresses import PORTS_A_BRIDGE, Range, Slots, free_ranges
 from farm.network.filters import (
+    ICMP,
+    TCP,
+    UDP,
     Chain,
     accept,
     answers,
@@ -40,7 +43,7 @@ from farm.network.filters import (
     masquerade,
     port,
     protocol,
-    reject,
+    refused,
     table_requests,
 )
 from farm.network.fresh import current, fresh, inside
@@ -49,7 +52,6 @@ from farm.network.netlink import NETFILTER, ROUTE, Netlink
 
 DNS_PORT = 53
 _UPLINK, _FIRST_BRIDGE, _FIRST_PORT, _ETH0 = 2, 10, 1000, 1000  # indices of links, each in a namespace of ours
-_ICMP, _TCP, _UDP = 1, 6, 17
 _LINK_LOCAL = IPv4Network("169.254.0.0/16")
 _TABLE = "farm"
 _SOURCE_NAT = 100
@@ -257,7 +259,7 @@ def _host_chains(name: str, run: Range) -> tuple[Chain, ...]:
             kind="nat",
             priority=_SOURCE_NAT,
         ),
-        Chain("input", "input", ((*here, answers(), accept()), (*here, reject()))),
+        Chain("input", "input", ((*here, answers(), accept()), *refused(*here))),
         Chain(
             "forward",
             "forward",
@@ -272,13 +274,13 @@ def _host_chains(name: str, run: Range) -> tuple[Chain, ...]:
 
 def _router_chains(*, forwards_dns: bool) -> tuple[Chain, ...]:
     inner = (came_by("up", other=True),)
-    asked = tuple((*inner, protocol(each), port(DNS_PORT), accept()) for each in (_UDP, _TCP)) if forwards_dns else ()
+    asked = tuple((*inner, protocol(each), port(DNS_PORT), accept()) for each in (UDP, TCP)) if forwards_dns else ()
     return (
         Chain("postrouting", "postrouting", ((leaves_by("up"), masquerade()),), kind="nat", priority=_SOURCE_NAT),
         Chain(
             "input",
             "input",
-            ((answers(), accept()), *asked, (*inner, protocol(_ICMP), accept()), (*inner, reject())),
+            ((answers(), accept()), *asked, (*inner, protocol(ICMP), accept()), *refused(*inner)),
             drop=True,
         ),
         Chain(
@@ -287,9 +289,9 @@ def _router_chains(*, forwards_dns: bool) -> tuple[Chain, ...]:
             (
                 (came_by("up"), answers(), accept()),
                 # Routers do not forward these (RFC 3927); a cloud's hosts have their credentials there.
-                (*inner, goes_to(_LINK_LOCAL), reject()),
+                *refused(*inner, goes_to(_LINK_LOCAL)),
                 (*inner, leaves_by("up"), accept()),
-                (*inner, reject()),
+                *refused(*inner),
             ),
             drop=True,
         ),
