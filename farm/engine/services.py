@@ -1,6 +1,7 @@
 """The services of one attempt: further containers in its network, there before its own and gone with it.
 
-Each has a log of its own beside the job's, ``<attempt>.<service>.log``. They are started one after another, each when the one
+Each has a log of its own beside the job's, ``<attempt>.<service>.log``, and what its checks print is in another one,
+``<attempt>.<service>.healthcheck.log``. They are started one after another, each when the one
 before is healthy: its healthcheck, run in its own container, has exited with 0; without one, its command has started. A service
 that does not get there is an error of the attempt, for the test never ran. One that ends later does not end the job: the job's
 log says so, and the test finds out for itself.
@@ -90,13 +91,14 @@ class Services:
         if self._given_up.done():
             return
         log_path = self._path(service.name)
-        log = LogCapture(log_path, self._log_cap_bytes)
+        log = self._captured(log_path)
         try:
             descriptors = (self._null_fd, log.write_fd, log.write_fd, *self._joined.descriptors)
             container = self._client.launch(self._joined.given(spec), descriptors)
         except BaseException:
             log.close()
             raise
+        log.close_write()
         running = _Running(service, container, log, log_path)
         self._running.append(running)
         container.ended.add_done_callback(lambda _: running.spoke.set())
@@ -104,8 +106,12 @@ class Services:
         if not await self._until(running, lambda: running.started, _START_LIMIT_S):
             raise self._unwell(running, f"its command has not started after {_START_LIMIT_S:g} s")
         if service.healthcheck is not None and not self._given_up.done():
-            await self._check(running, service.healthcheck, dict(spec.environment))
-        log.close_write()  # until now for what checks print
+            said = self._captured(self._path(f"{service.name}.healthcheck"))
+            try:
+                await self._check(running, service.healthcheck, dict(spec.environment), said)
+            finally:
+                said.flush()
+                said.close()
         container.ended.add_done_callback(lambda future: self._ended(service, future.result()))
 
     def verify(self) -> None:
@@ -122,15 +128,19 @@ class Services:
             each.container.kill()
         for each in running:
             await each.container.ended
-            each.log.close_write()
             with contextlib.suppress(OSError):  # the disk is full: what came until then is kept
                 await each.log.finish()
 
-    async def _check(self, running: _Running, check: Healthcheck, environment: dict[str, str]) -> None:
-        """Run the healthcheck until it is content."""
+    def _captured(self, path: str) -> LogCapture:
+        return LogCapture(path, self._log_cap_bytes)
+
+    async def _check(
+        self, running: _Running, check: Healthcheck, environment: dict[str, str], said: LogCapture
+    ) -> None:
+        """Run the healthcheck until it is content; ``said`` is where it prints to."""
         found = "it was not run"
         for number in range(1, check.retries + 1):
-            descriptors = (self._null_fd, running.log.write_fd, running.log.write_fd)
+            descriptors = (self._null_fd, said.write_fd, said.write_fd)
             running.container.spawn(number, check.argv, environment, descriptors)
             done = await self._until(running, partial(running.statuses.__contains__, number), check.timeout_s)
             if self._given_up.done():
@@ -146,7 +156,9 @@ class Services:
             if number < check.retries:
                 await self._until(running, lambda: False, check.interval_s)
         times = "once" if check.retries == 1 else f"{check.retries} times"
-        raise self._unwell(running, f"its healthcheck was run {times}; the last: {found}")
+        said.flush()
+        last = f", it said: {lines[-1]}" if (lines := last_lines(said.path)) else ""
+        raise self._unwell(running, f"its healthcheck was run {times}; the last: {found}{last}")
 
     async def _until(self, running: _Running, condition: Callable[[], bool], limit_s: float) -> bool:
         """Whether ``condition`` came true in time, or nobody waits any more. Raises ``FarmError`` where the container ends."""
@@ -167,7 +179,7 @@ class Services:
     def _unwell(self, running: _Running, why: str) -> FarmError:
         """What to say of a service that is not healthy; its last lines go to the job's log."""
         running.log.flush()
-        lines = _last_lines(running.log_path)
+        lines = last_lines(running.log_path)
         name = running.service.name
         ended = running.container.ended
         brief = f"the service {name} is not healthy"
@@ -195,7 +207,7 @@ def _ending(status: int) -> str:
     return verdict.describe(os.waitstatus_to_exitcode(status))
 
 
-def _last_lines(path: str) -> list[str]:
+def last_lines(path: str) -> list[str]:
     """The last lines of a log, printable, each cut to a length that a sentence can hold."""
     try:
         with open(path, "rb") as file:
