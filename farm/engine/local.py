@@ -10,19 +10,23 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from farm.container.spec import ContainerSpec
-from farm.engine import abi, direct, verdict
-from farm.engine.deadline import Deadline
+from farm.engine import abi, direct, secrets, verdict
+from farm.engine.after import scripts
+from farm.engine.course import Course, Script, is_held
 from farm.engine.disk import make_disk
-from farm.engine.environment import environment, service_environment
+from farm.engine.environment import environment
 from farm.engine.failure import StepError, errored, step
 from farm.engine.idmaps import IdMaps
 from farm.engine.log import LogCapture
+from farm.engine.mask import Mask
 from farm.engine.mounts import Trees, open_all
-from farm.engine.network import Joined, Networks
+from farm.engine.network import Networks
 from farm.engine.services import Services
-from farm.engine.surroundings import NOTHING, Surroundings, is_alone, surrounded
+from farm.engine.skip import last_line
+from farm.engine.surroundings import NOTHING, Surroundings, is_alone, service_spec, surrounded
 from farm.engine.thread import in_thread
 from farm.engine.user import Identity, identity
+from farm.engine.verdict import Verdict
 from farm.errors import FarmError
 from farm.kernel import capability
 from farm.kernel.userns import IdMap
@@ -30,6 +34,7 @@ from farm.launcher.client import Client
 from farm.launcher.container import Container, Ended
 from farm.launcher.filter import compile_filter
 from farm.model.job import Attempt, Job
+from farm.model.outcome import Outcome
 from farm.model.paths import host_name, safe_name
 from farm.model.ports import EngineInfo, Work
 from farm.model.service import Service
@@ -94,13 +99,17 @@ class LocalEngine:
         started_at = time.time()
         name = f"logs/{safe_name(work.job.id)}/{work.number}.log"
         try:
-            log = LogCapture(os.path.join(self._run_dir, name), self._log_cap_bytes)
-        except OSError as error:
-            return errored(work, started_at, "open log", error)
+            with step("secrets"):
+                hidden = secrets.values(work.job.secrets, os.environ)
+            with step("open log"):
+                mask = Mask(hidden.values()) if hidden else None
+                log = LogCapture(os.path.join(self._run_dir, name), self._log_cap_bytes, mask)
+        except StepError as error:
+            return errored(work, started_at, error.step, error.cause)
         self._running[work.job.id] = None
         try:
-            async with self._surrounded(work, log) as around:
-                return await self._attempt(work, log, name, started_at, around)
+            async with self._surrounded(work, hidden, log) as around:
+                return await self._attempt(work, hidden, log, name, started_at, around)
         except StepError as error:
             failed = errored(work, started_at, error.step, error.cause)
             return replace(failed, log_path=name, log_bytes=log.kept_bytes) if log.kept_bytes else failed
@@ -131,7 +140,7 @@ class LocalEngine:
             self._null_fd = -1
 
     @contextlib.asynccontextmanager
-    async def _surrounded(self, work: Work, log: LogCapture) -> AsyncIterator[Surroundings]:
+    async def _surrounded(self, work: Work, hidden: dict[str, str], log: LogCapture) -> AsyncIterator[Surroundings]:
         """What the attempt has beside its container, until the block ends. Raises ``StepError``."""
         job = work.job
         if is_alone(job):
@@ -140,38 +149,43 @@ class LocalEngine:
         with step("launch"):
             client = await self._zygote()
             self._check_opt_outs(job)
-
-        def services(client: Client, joined: Joined) -> Services:
-            def path(name: str) -> str:
-                return os.path.join(self._run_dir, f"logs/{safe_name(job.id)}/{work.number}.{safe_name(name)}.log")
-
-            kept = Services(client, joined, path, log.note, null_fd=self._null_fd, log_cap_bytes=self._log_cap_bytes)
-            self._running[job.id] = kept
-            if job.id in self._cancelled:  # while its network was made
-                kept.kill()
-            return kept
+        values = tuple(hidden.values())
+        services = Services(client, log, null_fd=self._null_fd, log_cap_bytes=self._log_cap_bytes, hidden=values)
+        self._running[job.id] = services
+        if job.id in self._cancelled:
+            services.kill()
 
         def spec(service: Service) -> ContainerSpec:
-            return self._service_spec(work, client, service)
+            return service_spec(work, service, self._run_id, self._filter(client, capability.mask(capability.DEFAULT)))
 
-        async with surrounded(job, client, self._networks, services, spec, _capabilities(job)) as around:
+        async with surrounded(job, services, self._networks, spec, client.userns_fd(_capabilities(job))) as around:
             yield around
 
     async def _attempt(
-        self, work: Work, log: LogCapture, log_path: str, started_at: float, around: Surroundings
+        self,
+        work: Work,
+        hidden: dict[str, str],
+        log: LogCapture,
+        log_path: str,
+        started_at: float,
+        around: Surroundings,
     ) -> Attempt:
         job = work.job
         launched_s = time.monotonic()
-        container = await self._launched(work, log, around)
-        timed_out, ended = await self._watch(container, job.timeout_s)
-        await self._finish(log, container)
-        found = verdict.judge(
-            ended,
-            timed_out=timed_out,
-            cancelled=job.id in self._cancelled,
-            skip_exit_code=job.skip_exit_code,
-        )
+        container, spec = await self._launched(work, hidden, log, around)
+        course = Course(container, job, log, self._grace_s)
+        ended, timed_out = await course.command()
+        if course.over:
+            log.close_write()
+            await self._finish(log, container)
+        else:
+            log.drain()
+        found = self._verdict(job, ended, timed_out, log)
         command_started_s = container.started_s
+        if not course.over:
+            wanted = scripts(job, spec, found, (self._null_fd, log.write_fd, log.write_fd))
+            await self._after(course, wanted if ended.status is not None else (), log)
+            await self._finish(log, container)
         return Attempt(
             job_id=job.id,
             number=work.number,
@@ -188,6 +202,27 @@ class LocalEngine:
             log_truncated=log.lost_bytes > 0,
         )
 
+    def _verdict(self, job: Job, ended: Ended, timed_out: str, log: LogCapture) -> Verdict:
+        found = verdict.judge(
+            ended,
+            timed_out=timed_out,
+            cancelled=job.id in self._cancelled,
+            skip_exit_code=job.skip_exit_code,
+        )
+        if found.outcome is Outcome.SKIPPED:
+            found = replace(found, reason=last_line(log.path, log.kept_bytes) or found.reason)
+        return verdict.expected(found, job.expect)
+
+    async def _after(self, course: Course, wanted: tuple[Script, ...], log: LogCapture) -> None:
+        """Run what is to be run after the command, and let go of the container."""
+        try:
+            for script in wanted:
+                if not course.over:
+                    await course.script(script)
+        finally:
+            log.close_write()
+            await course.release()
+
     async def _finish(self, log: LogCapture, container: Container) -> None:
         """Read the log to its end, which does not come where a zygote that hangs still has the pipe in its queue."""
         if not container.unborn:
@@ -199,8 +234,10 @@ class LocalEngine:
             if self._client is not None:
                 self._client.give_up()
 
-    async def _launched(self, work: Work, log: LogCapture, around: Surroundings) -> Container:
-        """The attempt's container; the write end of ``log`` is then only its own. Raises ``StepError``."""
+    async def _launched(
+        self, work: Work, hidden: dict[str, str], log: LogCapture, around: Surroundings
+    ) -> tuple[Container, ContainerSpec]:
+        """The attempt's container; the write end of ``log`` is then only its own, but for scripts. Raises ``StepError``."""
         job = work.job
         disk: tuple[int, ...] = ()
         trees = _NO_TREES
@@ -222,7 +259,7 @@ class LocalEngine:
                     log.note(note)
             with step("launch"):
                 around.verify(client)
-                spec = around.joined.given(self._spec(work, client, who, trees))
+                spec = around.joined.given(self._spec(work, client, who, trees, hidden))
                 further = (*disk, *trees.descriptors, *around.joined.descriptors)
                 descriptors = (self._null_fd, log.write_fd, log.write_fd, *further)
                 container = client.launch(spec, descriptors)
@@ -230,21 +267,12 @@ class LocalEngine:
             trees.close()
             for fd in disk:
                 os.close(fd)
-        log.close_write()
+        if not is_held(job):
+            log.close_write()
         self._running[job.id] = container
         if job.id in self._cancelled:  # while it was on its way
             container.kill()
-        return container
-
-    async def _watch(self, container: Container, timeout_s: float) -> tuple[str, Ended]:
-        """Wait for the end; the text says which timeout the command ran past, if any."""
-        deadline = Deadline(container, timeout_s, self._grace_s)
-        try:
-            ended = await asyncio.shield(container.ended)  # who gives up waiting must not take it from the client
-        finally:
-            deadline.cancel()
-        overran = ended.status is not None and container.started_s and ended.at_s - container.started_s > timeout_s
-        return (f"ran longer than its timeout of {timeout_s:g} s" if deadline.passed or overran else ""), ended
+        return container, spec
 
     async def _zygote(self) -> Client:
         """The zygote's client; a zygote that died is replaced, so that a run outlives it."""
@@ -274,14 +302,14 @@ class LocalEngine:
                 f"take {asked.partition(':')[0]} away, or see what farm doctor says of user namespaces",
             )
 
-    def _spec(self, work: Work, client: Client, who: Identity, trees: Trees) -> ContainerSpec:
+    def _spec(self, work: Work, client: Client, who: Identity, trees: Trees, hidden: dict[str, str]) -> ContainerSpec:
         job = work.job
         capabilities = _capabilities(job)
         return ContainerSpec(
             overlays=work.image.overlays,
             argv=job.argv,
             direct=direct.words(job.argv, job.script),
-            environment=environment(work, self._run_id, who, {}),
+            environment=environment(work, self._run_id, who, hidden),
             identity=who.ids,
             working_directory=job.working_directory,
             mounts=tuple(trees.points),
@@ -293,23 +321,7 @@ class LocalEngine:
             bare=job.privileged,
             personality=abi.personality(work.image.facts.arch),
             on_disk=job.limits.disk_bytes is not None,
-        )
-
-    def _service_spec(self, work: Work, client: Client, service: Service) -> ContainerSpec:
-        image = work.service_images.get(service.distro)
-        if image is None:
-            raise FarmError(f"no image of {service.distro}, which it runs on")
-        capabilities = capability.mask(capability.DEFAULT)
-        return ContainerSpec(
-            overlays=image.overlays,
-            argv=service.argv,
-            direct=direct.words(service.argv, service.script),
-            environment=service_environment(work, self._run_id, service),
-            hostname=host_name(service.name),
-            limits=service.limits,
-            capabilities=capabilities,
-            filter_id=self._filter(client, capabilities),
-            personality=abi.personality(image.facts.arch),
+            hold=is_held(job),
         )
 
     def _filter(self, client: Client, capabilities: int) -> int:

@@ -20,10 +20,12 @@ from functools import partial
 from farm.container.spec import ContainerSpec
 from farm.engine import verdict
 from farm.engine.log import LogCapture
+from farm.engine.mask import Mask
 from farm.engine.network import Joined
 from farm.errors import FarmError
 from farm.launcher.client import Client
 from farm.launcher.container import Container, Ended, Message
+from farm.model.paths import safe_name
 from farm.model.service import Healthcheck, Service
 
 _START_LIMIT_S = 120.0
@@ -38,7 +40,6 @@ class _Running:
     service: Service
     container: Container
     log: LogCapture
-    log_path: str
     spoke: asyncio.Event = field(default_factory=asyncio.Event)
     started: bool = False
     statuses: dict[int, int | None] = field(default_factory=dict)
@@ -53,25 +54,20 @@ class _Running:
 
 
 class Services:
-    """Those that ``client`` makes in the network ``joined``.
-
-    ``path`` is the file of the log of a service with that name, ``note`` writes a line to the job's log.
-    """
+    """Those of an attempt whose own log is ``log``, in containers of ``client``; ``hidden`` is masked in their logs."""
 
     def __init__(
         self,
         client: Client,
-        joined: Joined,
-        path: Callable[[str], str],
-        note: Callable[[str], None],
+        log: LogCapture,
         *,
         null_fd: int,
         log_cap_bytes: int,
+        hidden: tuple[str, ...] = (),
     ) -> None:
         self._client = client
-        self._joined = joined
-        self._path = path
-        self._note = note
+        self._log = log
+        self._hidden = hidden
         self._null_fd = null_fd
         self._log_cap_bytes = log_cap_bytes
         self._running: list[_Running] = []
@@ -83,42 +79,43 @@ class Services:
         if not self._given_up.done():
             self._given_up.set_result(None)
 
-    async def start(self, service: Service, spec: ContainerSpec) -> None:
-        """Start ``service`` as ``spec`` says and wait until it is healthy, or nobody waits any more.
+    async def start(self, service: Service, joined: Joined, spec: ContainerSpec) -> None:
+        """Start ``service`` in ``joined`` as ``spec`` says and wait until it is healthy, or nobody waits any more.
 
         Raises ``FarmError`` where it does not come to that, ``OSError`` where it cannot be launched.
         """
         if self._given_up.done():
             return
-        log_path = self._path(service.name)
-        log = self._captured(log_path)
+        log = self._captured(service.name)
         try:
-            descriptors = (self._null_fd, log.write_fd, log.write_fd, *self._joined.descriptors)
-            container = self._client.launch(self._joined.given(spec), descriptors)
+            descriptors = (self._null_fd, log.write_fd, log.write_fd, *joined.descriptors)
+            container = self._client.launch(joined.given(spec), descriptors)
         except BaseException:
             log.close()
             raise
         log.close_write()
-        running = _Running(service, container, log, log_path)
+        running = _Running(service, container, log)
         self._running.append(running)
         container.ended.add_done_callback(lambda _: running.spoke.set())
         container.listen(running.heard)
         if not await self._until(running, lambda: running.started, _START_LIMIT_S):
             raise self._unwell(running, f"its command has not started after {_START_LIMIT_S:g} s")
         if service.healthcheck is not None and not self._given_up.done():
-            said = self._captured(self._path(f"{service.name}.healthcheck"))
+            said = self._captured(f"{service.name}.healthcheck")
             try:
                 await self._check(running, service.healthcheck, dict(spec.environment), said)
             finally:
-                said.flush()
+                said.drain()
                 said.close()
         container.ended.add_done_callback(lambda future: self._ended(service, future.result()))
 
-    def verify(self) -> None:
-        """Raises ``FarmError`` where one has ended by now; none may have before the job's command starts."""
+    def verify(self, client: Client) -> None:
+        """Raises ``FarmError`` where one has ended by now, or the job's container would be another client's than they are."""
         for each in self._running:
             if each.container.ended.done() and not self._given_up.done():
                 raise self._unwell(each, "")
+        if client is not self._client:
+            raise FarmError("the services were lost", "the process that makes containers ended, and they with it")
 
     async def stop(self) -> None:
         """Kill them all and keep their logs; may be called twice."""
@@ -131,8 +128,10 @@ class Services:
             with contextlib.suppress(OSError):  # the disk is full: what came until then is kept
                 await each.log.finish()
 
-    def _captured(self, path: str) -> LogCapture:
-        return LogCapture(path, self._log_cap_bytes)
+    def _captured(self, name: str) -> LogCapture:
+        """A log beside the job's."""
+        path = f"{self._log.path.removesuffix('.log')}.{safe_name(name)}.log"
+        return LogCapture(path, self._log_cap_bytes, Mask(self._hidden) if self._hidden else None)
 
     async def _check(
         self, running: _Running, check: Healthcheck, environment: dict[str, str], said: LogCapture
@@ -156,7 +155,7 @@ class Services:
             if number < check.retries:
                 await self._until(running, lambda: False, check.interval_s)
         times = "once" if check.retries == 1 else f"{check.retries} times"
-        said.flush()
+        said.drain()
         last = f", it said: {lines[-1]}" if (lines := last_lines(said.path)) else ""
         raise self._unwell(running, f"its healthcheck was run {times}; the last: {found}{last}")
 
@@ -178,8 +177,8 @@ class Services:
 
     def _unwell(self, running: _Running, why: str) -> FarmError:
         """What to say of a service that is not healthy; its last lines go to the job's log."""
-        running.log.flush()
-        lines = last_lines(running.log_path)
+        running.log.drain()
+        lines = last_lines(running.log.path)
         name = running.service.name
         ended = running.container.ended
         brief = f"the service {name} is not healthy"
@@ -189,14 +188,14 @@ class Services:
             if failure is not None:
                 brief = f"the service {name} could not be started"
         detail = f"{why}; its last line: {lines[-1]}" if lines else f"{why}; it printed nothing"
-        self._note(f"{brief}: {why}")
+        self._log.note(f"{brief}: {why}")
         for line in lines:
-            self._note(f"{name}: {line}")
-        return FarmError(brief, detail, f"see its log, {os.path.basename(running.log_path)} beside the job's")
+            self._log.note(f"{name}: {line}")
+        return FarmError(brief, detail, f"see its log, {os.path.basename(running.log.path)} beside the job's")
 
     def _ended(self, service: Service, ended: Ended) -> None:
         if not self._stopping and not self._given_up.done():
-            self._note(f"the service {service.name} ended while the job ran: {_words(ended)}")
+            self._log.note(f"the service {service.name} ended while the job ran: {_words(ended)}")
 
 
 def _words(ended: Ended) -> str:

@@ -104,6 +104,12 @@ class Container:
         self._heard = heard
         self._loop.add_reader(self._control.fileno(), self.hear)
 
+    def end_of_command(self, message: Message) -> Ended:
+        """What can be said of the command, whose end ``message`` told, while the container is still there."""
+        usage = self.group.usage() if self.group is not None else Usage()
+        at_s = message.at_s or time.monotonic()
+        return Ended(message.status, usage, self._failure or message.failure, at_s)
+
     def signal(self, signum: int, number: int = _MAIN) -> None:
         """Send ``signum`` to the process group of command ``number``."""
         self._tell("signal", number, int(signum))
