@@ -48,7 +48,8 @@ class ContainerSpec:
     domain of personality(2): PER_LINUX32 makes uname(2) speak to 32-bit programs. ``hold`` keeps the container after its
     command has ended until it is released. ``terminal``, where it is not empty, is the size (``struct winsize``) of a
     pseudo-terminal for the command; its other end comes back with the answer. ``bare`` leaves out what hides and
-    locks parts of /proc and /sys. ``hosts`` goes before what /etc/hosts says of the container itself.
+    locks parts of /proc and /sys. ``hosts`` goes before what /etc/hosts says of the container itself. ``nsswitch``, where it
+    is not empty, is a /etc/nsswitch.conf for an image that has none.
     """
 
     overlays: tuple[Overlay, ...]
@@ -74,6 +75,7 @@ class ContainerSpec:
     bare: bool = False
     resolv_conf: str = NO_NETWORK
     hosts: str = LOOPBACK_HOSTS
+    nsswitch: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from pyroute2.nftables.main import NFTables
 
 from farm.errors import KernelError
 from farm.network import filters
-from farm.network.links import PREFIX
+from farm.network.links import PREFIX, list_links
 from farm.network.netlink import NETFILTER, Netlink
 
 GUARD = f"{PREFIX}guard"
@@ -143,14 +143,16 @@ def _outgoing(route: dict[str, object]) -> list[int]:
 
 def _uplinks() -> tuple[str, ...]:
     """The farm's links whose other end is elsewhere: whoever holds that namespace lives."""
-    with IPRoute() as route:
-        found = [(each.get("ifname"), each.get("link_netnsid")) for each in route.get_links()]
-    return tuple(name for name, other in found if name.startswith(PREFIX) and other is not None)
+    return tuple(each.name for each in list_links() if each.away and _is_ours(each.name))
 
 
 def _tables() -> tuple[str, ...]:
     names = _dump("get_tables", "NFTA_TABLE_NAME")
-    return tuple(name for (name,) in names if name.startswith(PREFIX))
+    return tuple(name for (name,) in names if name == GUARD or _is_ours(name))
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(PREFIX) and name.removeprefix(PREFIX).isdecimal()
 
 
 def _chains(table: str) -> tuple[str, ...]:
