@@ -29,7 +29,7 @@ def collect(store: Store) -> Collected:
     removed += [f"network namespace {name}" for name in namespaces.remove_dead()]
     removed += [f"link {each.name}" for each in links.remove_links(_abandoned())]
     with host.locked():
-        removed += host.sweep()
+        removed += host.sweep().phrases()
     removed += _unfinished(store.sweep())
     DigestCache(store.digests_dir).prune(time.time())
     return Collected(tuple(removed), tuple(f"control group {path}" for path in groups.kept))
@@ -40,7 +40,7 @@ def listed(store: Store) -> tuple[str, ...]:
     found = [f"control group {path}" for path in find_dead()]
     found += [f"network namespace {name}" for name in namespaces.dead()]
     found += [f"link {each.name}" for each in _abandoned()]
-    return (*found, *host.left(), *_unfinished(store.sweep(dry_run=True)))
+    return (*found, *host.left().phrases(), *_unfinished(store.sweep(dry_run=True)))
 
 
 def _abandoned() -> tuple[links.Link, ...]:

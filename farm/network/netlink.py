@@ -10,10 +10,10 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pyroute2.netlink import NLM_F_ACK, NLM_F_REQUEST, NLMSG_ERROR
+from pyroute2.netlink import NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR
 from pyroute2.netlink.nfnetlink import NFNL_SUBSYS_NFTABLES, nfgen_msg
 
 from farm.errors import KernelError
@@ -23,6 +23,8 @@ _SOL_NETLINK, _NETLINK_CAP_ACK = 270, 10
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11  # linux/netfilter/nfnetlink.h
 _HEADER = struct.Struct("=IHHII")  # struct nlmsghdr: length, type, flags, sequence, port
 _ERROR = struct.Struct("=i")
+_ATTRIBUTE, _TYPE = struct.Struct("=HH"), 0x3FFF  # struct nlattr: length, type; the rest of the type are flags
+_NFGEN_BYTES = 4  # struct nfgenmsg, whose first byte is the family
 _SEQUENCE, _SEQUENCE_AT = struct.Struct("=I"), 8
 _PATIENCE_S = 60.0  # the kernel may be busy with the end of thousands of namespaces
 _ROOM_BYTES = 1 << 17
@@ -90,6 +92,27 @@ class Netlink:
         self._send(data)
         self._acknowledged(waited)
 
+    def dump_nftables(self, kind: int) -> list[tuple[int, dict[int, bytes]]]:
+        """Everything of that kind (NFT_MSG_GET*), of every family: each one's family and attributes. Raises ``KernelError``.
+
+        What somebody changes meanwhile may be in it as it was before or after.
+        """
+        message = nfgen_msg()
+        message["header"]["type"] = (NFNL_SUBSYS_NFTABLES << 8) | kind
+        message["header"]["flags"] = NLM_F_REQUEST | NLM_F_DUMP
+        message.encode()
+        self._send(self._numbered(bytes(message.data)))
+        found: list[tuple[int, dict[int, bytes]]] = []
+        while True:
+            for kind_of, sequence, body in _messages(self._receive()):
+                if sequence != self._sequence:
+                    continue
+                if kind_of == NLMSG_DONE:
+                    return found
+                if kind_of == NLMSG_ERROR:
+                    raise KernelError("nftables", -_ERROR.unpack_from(body)[0], ("NLM_F_DUMP",))
+                found.append((body[0], attributes(body[_NFGEN_BYTES:])))
+
     def _numbered(self, message: bytes) -> bytearray:
         """``message`` with the next sequence number in its header."""
         self._sequence += 1
@@ -131,14 +154,26 @@ class Netlink:
 
 def _errors(data: bytes) -> list[tuple[int, int]]:
     """Sequence number and errno (0: done) of each acknowledgement in ``data``."""
-    found = []
+    return [(sequence, -_ERROR.unpack_from(body)[0]) for kind, sequence, body in _messages(data) if kind == NLMSG_ERROR]
+
+
+def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Type, sequence number and body of each message in ``data``."""
     at = 0
     while at + _HEADER.size <= len(data):
         length, kind, _, sequence, _ = _HEADER.unpack_from(data, at)
-        if kind == NLMSG_ERROR:
-            (number,) = _ERROR.unpack_from(data, at + _HEADER.size)
-            found.append((sequence, -number))
+        yield kind, sequence, data[at + _HEADER.size : at + length]
         at += (length + 3) & ~3
+
+
+def attributes(data: bytes) -> dict[int, bytes]:
+    """The attributes in ``data``, by their types; nested ones are such data again."""
+    found = {}
+    at = 0
+    while at + _ATTRIBUTE.size <= len(data):
+        length, kind = _ATTRIBUTE.unpack_from(data, at)
+        found[kind & _TYPE] = data[at + _ATTRIBUTE.size : at + length]
+        at += max(_ATTRIBUTE.size, (length + 3) & ~3)
     return found
 
 

@@ -14,7 +14,9 @@ from farm.kernel.userns import IdMap
 from farm.model.build import Network
 from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
-from farm.network import host
+from farm.network import host, ruleset
+from farm.network.links import list_links
+from farm.network.netlink import NETFILTER, Netlink
 from tests.kernel.engine.conftest import REFUSED, make_job, run_jobs
 from tests.kernel.world import HOST, NAME, OUTSIDE, http_server, meeting, name_server, world
 
@@ -72,8 +74,9 @@ def test_nothing_of_it_is_left_on_the_host(made, run_in):
     ((attempt, log),) = run_in([isolated("ip -4 addr show eth0; ip route")])
     assert attempt.outcome is Outcome.PASSED, (attempt, log)
     assert b"default via 10.213.0.1 dev eth0" in log
-    assert host.left() == ()
-    assert (host._tables(), host._uplinks()) == ((), ())
+    assert (host.left(), list_links()) == (host.Left(), ())
+    with Netlink(NETFILTER) as netfilter:
+        assert ruleset.tables(netfilter) == ()
     assert forwarding() == before
 
 
