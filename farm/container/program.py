@@ -44,6 +44,8 @@ def program(spec: ContainerSpec, host: Host, group: Group) -> Program:
         hostname="",
         working_directory="",
         hold=False,
+        keep_root=False,
+        init=True,
         terminal=b"",
     )
     first, middle, last = _common(common, host)

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from farm.container.spec import ContainerSpec
-from farm.engine import abi, direct, secrets, verdict
+from farm.engine import abi, artifacts, direct, secrets, verdict
 from farm.engine.after import scripts
+from farm.engine.artifacts import Left
 from farm.engine.course import Course, Script, is_held
 from farm.engine.disk import make_disk
 from farm.engine.environment import environment
@@ -45,6 +46,7 @@ GRACE_S = 5.0
 
 _FAREWELL_S = 5.0
 _NO_TREES = Trees([], [], [])
+_COPIES = 2  # of artifacts, at once
 
 
 class LocalEngine:
@@ -79,6 +81,7 @@ class LocalEngine:
         self._networks = Networks()
         self._client: Client | None = None
         self._restart = asyncio.Lock()
+        self._copying = asyncio.Semaphore(_COPIES)
         self._filters: dict[int, int] = {}  # capabilities -> filter id
         self._running: dict[str, Container | Services | None] = {}  # None: on its way to a container
         self._cancelled: set[str] = set()
@@ -174,18 +177,22 @@ class LocalEngine:
         launched_s = time.monotonic()
         container, spec = await self._launched(work, hidden, log, around)
         course = Course(container, job, log, self._grace_s)
-        ended, timed_out = await course.command()
-        if course.over:
-            log.close_write()
-            await self._finish(log, container)
-        else:
-            log.drain()
-        found = self._verdict(job, ended, timed_out, log)
+        try:
+            ended, timed_out = await course.command()
+            if course.over:
+                log.close_write()
+                await self._finish(log, container)
+            else:
+                log.drain()
+            found = self._verdict(job, ended, timed_out, log)
+            if not course.over:
+                wanted = scripts(job, spec, found, (self._null_fd, log.write_fd, log.write_fd))
+                await self._after(course, wanted if ended.status is not None else (), log)
+                await self._finish(log, container)
+            found, left = await self._left(work, found, container, log)
+        finally:
+            container.let_go()
         command_started_s = container.started_s
-        if not course.over:
-            wanted = scripts(job, spec, found, (self._null_fd, log.write_fd, log.write_fd))
-            await self._after(course, wanted if ended.status is not None else (), log)
-            await self._finish(log, container)
         return Attempt(
             job_id=job.id,
             number=work.number,
@@ -200,7 +207,27 @@ class LocalEngine:
             log_path=log_path,
             log_bytes=log.kept_bytes,
             log_truncated=log.lost_bytes > 0,
+            artifacts=left.artifacts,
+            artifacts_path=left.path,
+            cases_path=left.cases_path,
         )
+
+    async def _left(self, work: Work, found: Verdict, container: Container, log: LogCapture) -> tuple[Verdict, Left]:
+        """Copy what the attempt is to leave behind; the verdict as that makes it."""
+        asked = work.job.artifacts
+        if asked is None or not artifacts.wanted(asked, found.outcome) or container.root_fd < 0:
+            return found, Left()
+        name = f"{safe_name(work.job.id)}/{work.number}"
+        id_map = self._id_map if self._user_namespace else None
+        try:
+            async with self._copying:
+                left = await artifacts.collect(container.root_fd, asked, self._run_dir, name, id_map, log.mask)
+        except OSError as error:
+            log.note(f"artifacts could not be copied: {error}")
+            return verdict.without_artifacts(found, error), Left()
+        for note in left.notes:
+            log.note(note)
+        return replace(found, reason="; ".join(each for each in (found.reason, left.brief) if each)), left
 
     def _verdict(self, job: Job, ended: Ended, timed_out: str, log: LogCapture) -> Verdict:
         found = verdict.judge(
@@ -293,7 +320,13 @@ class LocalEngine:
         return self._client
 
     def _check_opt_outs(self, job: Job) -> None:
-        """Raises ``FarmError`` where what ``job`` opts out of is all that would hold it."""
+        """Raises ``FarmError`` where what ``job`` opts out of is all that would hold it, or is needed."""
+        if not job.init and is_held(job):
+            raise FarmError(
+                f"{'always' if job.always else 'debug'} cannot be with init: none",
+                "it would run when process 1 has ended, and nothing can begin in a container without one",
+                "take one of the two away",
+            )
         asked = "privileged" if job.privileged else f"cap-add: {', '.join(job.cap_add)}" if job.cap_add else ""
         if asked and not self._user_namespace:
             raise FarmError(
@@ -322,6 +355,8 @@ class LocalEngine:
             personality=abi.personality(work.image.facts.arch),
             on_disk=job.limits.disk_bytes is not None,
             hold=is_held(job),
+            keep_root=job.artifacts is not None,
+            init=job.init,
         )
 
     def _filter(self, client: Client, capabilities: int) -> int:

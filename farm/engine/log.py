@@ -30,11 +30,11 @@ class LogCapture:
         "_file",
         "_loop",
         "_lost_since",
-        "_mask",
         "_read_fd",
         "heard_s",
         "kept_bytes",
         "lost_bytes",
+        "mask",
         "path",
         "write_fd",
     )
@@ -43,7 +43,7 @@ class LogCapture:
         self.path = path
         self._loop = asyncio.get_running_loop()
         self._cap_bytes = cap_bytes
-        self._mask = mask
+        self.mask = mask
         self._ends_line = True
         self._lost_since = 0
         self.heard_s = 0.0
@@ -76,8 +76,8 @@ class LogCapture:
         for _ in range(_TURNS):
             if not self._read():
                 break
-        if self._mask is not None:
-            self._keep(self._mask.flush())
+        if self.mask is not None:
+            self._keep(self.mask.flush())
 
     def quiet_s(self, since_s: float) -> float:
         """For how long nothing has come, at most since ``since_s`` on the loop's clock; what waits to be read counts."""
@@ -89,20 +89,17 @@ class LogCapture:
         self._cap_bytes = max(self._cap_bytes, self.kept_bytes + _ROOM_BYTES)
 
     async def finish(self) -> None:
-        """Read to the end, which comes when every process of the container is gone, and close the file.
+        """Read to the end, which comes when every process of the container is gone.
 
         Raises ``OSError`` (ENOSPC) where the file could not be written whole.
         """
-        try:
-            self._read()
-            await self._done
-            if self._mask is not None:
-                self._keep(self._mask.flush())
-            self._mark_lost()
-            if self._error is not None:
-                raise self._error
-        finally:
-            self.close()
+        self._read()
+        await self._done
+        if self.mask is not None:
+            self._keep(self.mask.flush())
+        self._mark_lost()
+        if self._error is not None:
+            raise self._error
 
     def close(self) -> None:
         """Let go of everything, read or not; may be called twice."""
@@ -125,7 +122,7 @@ class LogCapture:
                     self._done.set_result(None)
                     return False
                 self.heard_s = self._loop.time()
-                self._keep(data if self._mask is None else self._mask.feed(data))
+                self._keep(data if self.mask is None else self.mask.feed(data))
         except BlockingIOError:
             return False
         return True

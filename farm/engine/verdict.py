@@ -64,6 +64,14 @@ def expected(found: Verdict, expect: Expect) -> Verdict:
     return found
 
 
+def without_artifacts(found: Verdict, error: OSError) -> Verdict:
+    """``found`` where the host could not keep the attempt's artifacts: a good one is the farm's error then."""
+    if not found.outcome.good:
+        return found
+    failure = Failure("copy artifacts", str(error), error.errno or 0)
+    return Verdict(Outcome.ERROR, f"{failure.step}: {failure.message}", failure)
+
+
 def describe_status(wait_status: int) -> str:
     """A wait status in words."""
     return describe(os.waitstatus_to_exitcode(wait_status))

@@ -38,8 +38,11 @@ def live(
             setup = Setup(userns_fds, tuple(rest[3:]), filters, tuple(rest[:3]))
             setup.perform(program)
             _settle(pid1, setup, rest[:3], title_area)
-            argv, environment, directory, terminal, identity, direct = command
-            pid1.spawn(0, argv, environment, directory, terminal, identity, rest[:3], direct)
+            argv, environment, directory, terminal, identity, keep_root, direct = command
+            root = pid1.open_root() if keep_root else ()
+            if hold is None:
+                pid1.become(argv, environment, directory, identity, rest[:3], direct, root)
+            pid1.spawn(0, argv, environment, directory, terminal, identity, rest[:3], direct, root)
         except SetupError as error:
             pid1.say_failed(0, error.step, error.__cause__ or error)
         except BaseException as error:  # noqa: BLE001  # after a fork nothing may reach the parent's code

@@ -19,6 +19,7 @@ from farm.model.limits import Usage
 
 _MESSAGE_BYTES = 1 << 16
 _MAIN = 0
+_ROOT_AND_NAMESPACE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,10 @@ class Container:
     """``ended`` resolves once all of it is gone. ``started_s`` is the monotonic time its command started, as far as heard.
 
     What PID 1 says is read when the container ends, or with ``hear``; for who wants to know at once, see ``listen``:
-    thousands of short containers would otherwise each wake the loop three more times. Owns the control socket and, from
-    ``born`` on, the pidfd of PID 1. ``group`` is lent by the manager, and None where there was none to be had.
+    thousands of short containers would otherwise each wake the loop three more times. A ``monitored`` one has ended when its
+    monitor says no more. Owns the control socket and, from
+    ``born`` on, the pidfd of PID 1. ``group`` is lent by the manager, and None where there was none to be had. One that keeps
+    its root keeps its group as well, which is charged for what was written, until ``let_go``.
     """
 
     __slots__ = (
@@ -62,8 +65,10 @@ class Container:
         "_exited",
         "_failure",
         "_heard",
+        "_kept",
         "_killed",
         "_loop",
+        "_monitored",
         "_over",
         "_pidfd",
         "_was_born",
@@ -73,16 +78,20 @@ class Container:
         "started_s",
     )
 
-    def __init__(self, number: int, control: sockets.Socket, over: Callable[[Container], None]) -> None:
+    def __init__(
+        self, number: int, control: sockets.Socket, over: Callable[[Container], None], *, monitored: bool = False
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self.number = number
         self._control = control
         self._pidfd = -1
         self._was_born = False
         self._over = over
+        self._monitored = monitored
         self._killed = False
         self._exited: Message | None = None
         self._failure: Failure | None = None
+        self._kept: tuple[int, ...] = ()
         self.group: Group | None = None
         self.started_s: float | None = None
         self.ended: asyncio.Future[Ended] = self._loop.create_future()
@@ -98,6 +107,19 @@ class Container:
     def exited(self) -> bool:
         """The command has ended, as far as heard."""
         return self._exited is not None
+
+    @property
+    def root_fd(self) -> int:
+        """The container's root directory, ours until ``let_go``; -1 where it keeps none, or its command never began."""
+        return self._kept[0] if self._kept else -1
+
+    def let_go(self) -> None:
+        """Let the root of a container that has ended vanish, and give its group back; may be called twice."""
+        kept, self._kept = self._kept, ()
+        for fd in kept:
+            os.close(fd)
+        if kept and self.ended.done():  # one that still runs gives its group back when it ends
+            self._over(self)
 
     def listen(self, heard: Callable[[Message, tuple[int, ...]], None]) -> None:
         """Call ``heard`` with everything PID 1 says, as soon as it does; descriptors with it are closed on return."""
@@ -149,7 +171,10 @@ class Container:
         """PID 1 exists; takes over ``pidfd``."""
         self._pidfd = pidfd
         self._was_born = True
-        self._loop.add_reader(pidfd, self._die)
+        if self._monitored:  # the last word is not PID 1's, and comes after its end
+            self._loop.add_reader(self._control.fileno(), self.hear)
+        else:
+            self._loop.add_reader(pidfd, self._die)
         if self._killed:
             self.kill()
 
@@ -179,6 +204,9 @@ class Container:
                 data, descriptors = b"", ()
             if not data:
                 self._loop.remove_reader(self._control.fileno())
+                if self._monitored and self._pidfd >= 0:  # nobody watches it any more
+                    self.kill()
+                    self._loop.add_reader(self._pidfd, self._die)
                 return False
             try:
                 self._heed(_parsed(data), descriptors)
@@ -194,8 +222,9 @@ class Container:
         if message.number == _MAIN:
             if message.op == "started":
                 self.started_s = message.at_s
-            elif message.op == "exited":
-                self._exited = message
+                self._kept = tuple(map(os.dup, descriptors)) if len(descriptors) == _ROOT_AND_NAMESPACE else ()
+            elif message.op == "exited" and (self._failure is None or not self._monitored):
+                self._exited = message  # a monitor does not know whether it was the command that ended
             elif message.op == "failed" and self._failure is None:
                 self._failure = message.failure
         if self._heard is not None:
@@ -219,7 +248,8 @@ class Container:
             try:
                 if self.group is not None:
                     usage = self.group.usage()
-                self._over(self)
+                if not self._kept:
+                    self._over(self)
             except OSError as error:
                 self._failure = self._failure or Failure("read and free cgroup", *told(error))
             if not self.ended.done():

@@ -132,6 +132,28 @@ def test_further_users_of_the_container_write_as_ids_that_nobody_of_the_host_has
     assert (status.st_uid, status.st_gid) == (0x70000007, 0x70000008)
 
 
+@pytest.mark.parametrize(("group", "kept"), [(OWNER, True), (0, False), (4321, False)])
+def test_a_group_that_the_owner_is_not_in_is_not_the_jobs(run, folder, group, kept):
+    os.chown(folder, OWNER, group)
+    attempt, log = run("touch /src/made; chmod 2755 /src/made", **mounted(folder, RW))
+    assert attempt.outcome is Outcome.PASSED, log
+    assert (folder / "made").stat().st_gid == (group if kept else 0x70000000)
+
+
+def test_what_everybody_may_write_is_open(run, folder):
+    (folder / "other").chmod(0o666)
+    attempt, log = run("echo x > /src/other; stat -c %U /src/other", **mounted(folder, RW))
+    assert (attempt.outcome, log) == (Outcome.PASSED, b"nobody\n")
+    assert ((folder / "other").stat().st_uid, (folder / "other").read_text()) == (4321, "x\n")
+
+
+def test_a_folder_of_roots_is_written_as_root(run, folder):
+    os.chown(folder, 0, 4321)
+    attempt, log = run("touch /src/made", **mounted(folder, RW))
+    assert attempt.outcome is Outcome.PASSED, log
+    assert ((folder / "made").stat().st_uid, (folder / "made").stat().st_gid) == (0, 4321)
+
+
 def test_overlay_of_a_folder_with_files_of_many_can_be_changed_throughout(run, folder):
     attempt, log = run("cat /src/other; echo x > /src/other; chown 0:0 /src/other", **mounted(folder, OVERLAY))
     assert attempt.outcome is Outcome.PASSED, log
@@ -168,6 +190,17 @@ def test_nested_targets(run, folder):
     )
     assert attempt.outcome is Outcome.PASSED, log
     assert sorted(os.listdir(folder / "in")) == []
+
+
+def test_B15_a_mount_in_a_mount_does_not_appear_on_the_host(run, folder, own_corner):
+    """The host's mounts are shared here, as under systemd: what is mounted on a copy of one would be on all."""
+    attempt, log = run(
+        "echo x > /src/sub/inner; cat /src/sub/inner; grep -c ' /src .*shared:' /proc/self/mountinfo || true",
+        mounts=(Mount(str(folder), "/src", RW), Mount(str(folder.parent), "/src/sub", OVERLAY)),
+    )
+    assert not (folder / "sub" / "inner").exists()
+    assert (folder / "sub" / "deep").read_text() == "deep\n"
+    assert (attempt.outcome, log) == (Outcome.PASSED, b"x\n0\n")
 
 
 def test_it_works_on_a_disk_backed_scratch_space(run, folder):
