@@ -18,7 +18,7 @@ from farm.model.job import Job
 _DESCRIPTORS_A_JOB = 9
 """Open files for one live container: its pipe's ends, log, control socket and pidfd, its v2 group, what it keeps of its root,
 and one for its launch."""
-_DESCRIPTORS_A_SERVICE = 6
+_DESCRIPTORS_A_SERVICE = 9  # three of them for what its healthcheck prints
 _DESCRIPTORS_OF_OUR_OWN = 128
 _FEWEST_DESCRIPTORS = 40
 
