@@ -78,6 +78,7 @@ def _read(path: str, connection: sqlite3.Connection, *, salvage: bool = False) -
 
 def _record(info: RunInfo, rows: _Rows) -> RunRecord:
     jobs = list(rows.each("SELECT job FROM job ORDER BY position", schema.decode_job))
+    completed = {job.id: job for job in rows.each("SELECT job FROM completed ORDER BY seq", schema.decode_job)}
     attempts: dict[str, list[Attempt]] = {}
     for attempt in rows.each("SELECT attempt FROM attempt ORDER BY seq", schema.decode_attempt):
         attempts.setdefault(attempt.job_id, []).append(attempt)
@@ -85,10 +86,11 @@ def _record(info: RunInfo, rows: _Rows) -> RunRecord:
     notes = list(rows.each("SELECT kind, text FROM note ORDER BY seq", _note))
     finish = list(rows.each("SELECT duration_s, status FROM finish", _finish))
     records = []
-    for job in jobs:
+    for planned in jobs:
+        job = completed.get(planned.id, planned)
         outcome, reason = outcomes.get(job.id, (None, ""))
         records.append(JobRecord(job, tuple(attempts.get(job.id, ())), outcome, reason))
-    duration_s, status = finish[0] if finish else (None, "")
+    duration_s, status = finish[-1] if finish else (None, "")
     if rows.damage:
         notes.append(("journal", f"damaged, the report has what comes before: {rows.damage}"))
         duration_s, status = None, ""
