@@ -1,101 +1,43 @@
-"""``run``, ``list`` and ``validate``: what is done with a matrix file."""
+"""``list`` and ``validate``: what is said of a matrix file."""
 
 from __future__ import annotations
-
-import os
-import sys
-from typing import TYPE_CHECKING
 
 import click
 
 from farm.cli import options
 
-if TYPE_CHECKING:
-    from farm.app.run import Ui
-
-KINDS = ("auto", "live", "plain", "quiet")
-
-
-@click.command()
-@options.selection
-@click.option("-j", "--jobs", "slots", type=click.IntRange(1), metavar="N", help="Up to N jobs at once.")
-@click.option("--reports", default="reports", show_default=True, metavar="DIR", help="Where reports go.")
-@click.option(
-    "--overcommit-cpu",
-    type=options.factor,
-    metavar="FACTOR",
-    help="Cpu quotas may add up to FACTOR times the cores; 8, with -j no bound.",
-)
-@click.option(
-    "--overcommit-memory",
-    type=options.factor,
-    metavar="FACTOR",
-    help="The same of memory and what is available; 4, with -j 16.",
-)
-@click.option("--locked", is_flag=True, help="Refuse images that are not those of the lock file (farm image lock).")
-@click.option("--ui", "kind", type=click.Choice(KINDS), default="auto", show_default=True, help="What to show.")
-@click.option("-q", "--quiet", "kind", flag_value="quiet", help="The same as --ui quiet: only what went wrong.")
-def run(
-    matrix: str,
-    keyword: str | None,
-    distros: tuple[str, ...],
-    tags: tuple[str, ...],
-    slots: int | None,
-    reports: str,
-    overcommit_cpu: float | None,
-    overcommit_memory: float | None,
-    locked: bool,
-    kind: str,
-) -> int:
-    """Run the jobs of MATRIX and write a report.
-
-    Ctrl-C waits for what runs and starts nothing more, a second one ends everything; the report is written in both cases.
-
-    Exit codes: 0 good, 1 a job was bad, 2 interrupted, 3 a bug in the farm, 4 usage or matrix error, 5 nothing selected, 6
-    only the farm's own errors.
-    """
-    from farm.app import run as app
-
-    asked = app.RunOptions(
-        matrix=matrix,
-        home=options.home(),
-        reports=reports,
-        keyword=keyword,
-        distros=distros,
-        tags=tags,
-        slots=slots,
-        cpu_overcommit=overcommit_cpu,
-        memory_overcommit=overcommit_memory,
-        catalogue=options.catalogue(),
-        locked=locked,
-        argv=tuple(sys.argv[1:]),
-    )
-    outcome = app.run(asked, _ui(kind))
-    if outcome.exit_code == app.NOTHING_SELECTED:
-        click.echo("error: no job was selected\nfarm list shows what there is", err=True)
-    return outcome.exit_code
-
 
 @click.command(name="list")
 @options.selection
 @options.table_format
-def list_jobs(matrix: str, keyword: str | None, distros: tuple[str, ...], tags: tuple[str, ...], style: str) -> int:
+def list_jobs(
+    matrix: str,
+    keyword: str | None,
+    distros: tuple[str, ...],
+    tags: tuple[str, ...],
+    jobs: tuple[str, ...],
+    style: str,
+) -> int:
     """Show the jobs of MATRIX that would run."""
     from tabulate import tabulate
 
+    from farm.app.planning import named
     from farm.matrix.expand import expand
     from farm.matrix.load import load
     from farm.matrix.select import select
     from farm.units import format_bytes, format_duration
 
-    jobs = select(expand(load(matrix, options.catalogue())), keyword, distros, tags)
+    every = expand(load(matrix, options.catalogue()))
+    selected = select(every, keyword, distros, tags)
+    if jobs:
+        selected = named(selected, jobs, every)
     rows = [
         (job.id, f"{job.limits.cpus:g}", format_bytes(job.limits.memory_bytes), format_duration(job.timeout_s))
-        for job in jobs
+        for job in selected
     ]
     click.echo(tabulate(rows, ("job", "cpus", "memory", "timeout"), tablefmt=style, disable_numparse=True))
-    click.echo(_counted(len(jobs), "job"))
-    return 0 if jobs else 5
+    click.echo(_counted(len(selected), "job"))
+    return 0 if selected else 5
 
 
 @click.command()
@@ -116,17 +58,3 @@ def validate(matrix: str) -> None:
 
 def _counted(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-def _ui(kind: str) -> Ui:
-    """``auto`` is a live screen on a terminal that can draw one and plain lines elsewhere."""
-    from farm.report.terminal import PlainUi, QuietUi
-
-    if kind == "quiet":
-        return QuietUi(sys.stdout)
-    if kind == "live" or (kind == "auto" and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"):
-        # rich takes a tenth of a second that a cron job need not wait for.
-        from farm.report.live import LiveUi
-
-        return LiveUi(sys.stdout)
-    return PlainUi(sys.stdout)

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -39,6 +40,26 @@ def read(path: str) -> RunRecord:
         return _read(path, _open(path, "PRAGMA writable_schema=ON"), salvage=True)
     except _DAMAGE as error:
         raise FarmError("the journal cannot be read", f"{path}: {error}", _REMEDY) from error
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How far a job is: the number of its last attempt that has ended, 0 for none; ``over`` says that it has an outcome."""
+
+    attempts: int
+    over: bool
+
+
+def ended(path: str, job_id: str) -> End:
+    """How far ``job_id`` is in the journal at ``path``, whose run may still go on. Raises ``FarmError``."""
+    name = schema.encode_text(job_id)
+    try:
+        with closing(_open(path)) as db:
+            (last,) = db.execute("SELECT max(number) FROM attempt WHERE job_id = ?", (name,)).fetchone()
+            over = db.execute("SELECT 1 FROM outcome WHERE job_id = ? LIMIT 1", (name,)).fetchone()
+    except sqlite3.Error as error:
+        raise FarmError("the journal cannot be read", f"{path}: {error}", _REMEDY) from error
+    return End(last or 0, over is not None)
 
 
 def _open(path: str, *pragmas: str) -> sqlite3.Connection:

@@ -108,6 +108,11 @@ class Driver:
         self._done = False
         self._post(Begin())
 
+    @property
+    def is_overdue(self) -> bool:
+        """The deadline is what stopped the run."""
+        return self._scheduler.overdue
+
     def image_ready(self, key: ImageKey, image: Image) -> None:
         """Jobs that wait for ``key`` may start, on ``image``."""
         self._images[key] = image
