@@ -104,8 +104,10 @@ class RetriesEntry(Closed):
     """When there is another attempt."""
 
     max: Tries = Field(description="So many further attempts at most.")
-    when: Annotated[list[Retried], fields.ONE_OR_MANY] | None = _said("After attempts with these outcomes.")
-    exit_codes: Annotated[list[ExitCode], fields.ONE_OR_MANY] | None = _said("After attempts with these exit codes.")
+    when: Annotated[list[Retried], fields.ONE_OR_MANY, Short(_STRING)] | None = _said("After these outcomes.")
+    exit_codes: Annotated[list[ExitCode], fields.ONE_OR_MANY, Short({"type": "integer"})] | None = _said(
+        "After these exit codes; without when, after no others."
+    )
 
 
 class ArtifactsEntry(Closed):
