@@ -124,7 +124,7 @@ def _user(value: object) -> Scalar:
     found = scalars.encodable(value)
     if found.kind == "null":
         raise scalars.refused("a user is wanted here, and there is nothing", 'write user: "" for root')
-    return found
+    return found if found.kind == "int" else optional_text(found)
 
 
 def sha256(value: object) -> str:
