@@ -14,7 +14,7 @@ import traceback
 import click
 
 from farm import __version__
-from farm.cli import host, images, matrix, past, shell
+from farm.cli import complete, explain, host, images, init, listing, past, shell
 from farm.cli import run as runs
 from farm.errors import FarmError, UsageError
 
@@ -32,10 +32,14 @@ def cli() -> None:
 
 cli.add_command(runs.run)
 cli.add_command(runs.rerun)
+cli.add_command(listing.list_jobs)
+cli.add_command(listing.validate)
+cli.add_command(explain.explain)
+cli.add_command(init.init)
+cli.add_command(listing.schema)
+cli.add_command(complete.completion)
 cli.add_command(past.logs)
 cli.add_command(past.repro)
-cli.add_command(matrix.list_jobs)
-cli.add_command(matrix.validate)
 cli.add_command(shell.shell)
 cli.add_command(host.doctor)
 cli.add_command(images.image)

@@ -69,6 +69,8 @@ def _wrong(detail: ErrorDetails) -> Sequence[str | int]:
         return location
     if "env" in location:
         return location[:1]
+    if detail["type"] == "missing":
+        location = location[:-1]
     while len(location) > 1 and not isinstance(location[-1], str):
         location = location[:-1]
     return location
@@ -170,12 +172,10 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
 
 def _remove(data: object, location: Sequence[str | int]) -> None:
     for step in location[:-1]:
-        if (isinstance(data, dict) and step in data) or (
-            isinstance(data, list) and isinstance(step, int) and step < len(data)
-        ):
-            data = data[step]
-        else:
-            return
+        if isinstance(data, dict):
+            data = data.get(step)
+        elif isinstance(data, list):
+            data = data[int(step)]
     if isinstance(data, dict) and location:
         data.pop(location[-1], None)
 

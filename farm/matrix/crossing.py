@@ -170,7 +170,7 @@ class Crossing:
         keys = [key for key in node.keys if key != "distro" and key not in names]
         for key in keys:
             if key not in FIELDS:
-                self._unknown_axis((*_MATRIX, "include", index), key, [*names, *sorted(FIELDS)])
+                self._unknown_key((*_MATRIX, "include", index), key, names)
         known = [key for key in keys if key in FIELDS]
         part = MappingNode({key: node.keys[key] for key in known}, {key: node.values[key] for key in known}, node.place)
         reading = self._context.reading
@@ -205,6 +205,12 @@ class Crossing:
         self, location: tuple[str | int, ...], name: str, known: Sequence[str] | Mapping[str, object]
     ) -> None:
         remedy = nearest(name, ["distro", *known])
+        self._report(key_place(self._node, (*location, name)), f"there is no axis {name!r}", remedy)
+
+    def _unknown_key(self, location: tuple[str | int, ...], name: str, axes: Sequence[str]) -> None:
+        remedy = nearest(name, ["distro", *axes, *sorted(FIELDS)])
+        if remedy.startswith("known here"):
+            remedy = f"its axes are {', '.join(axes)}; any other key is one that a job has, but distros and strategy"
         self._report(key_place(self._node, (*location, name)), f"there is no axis {name!r}", remedy)
 
     def _report(self, place: Place, message: str, remedy: str = "") -> None:

@@ -133,13 +133,15 @@ class Need:
 class Layer:
     """What one place of the file says: ``said`` holds fields of ``Spec`` by name, and the others add up.
 
-    ``env`` is in the order in which values may use earlier ones. ``limits`` holds fields of ``Limits`` by name.
+    ``env`` is in the order in which values may use earlier ones. ``limits`` holds fields of ``Limits`` by name. ``places`` are
+    those of the keys: ``timeout``, ``env.LANG``, ``resources.cpus``.
     """
 
     said: Mapping[str, Any] = field(default_factory=dict)
     env: tuple[tuple[str, Template], ...] = ()
     limits: Mapping[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    places: Mapping[str, Place] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether anything is said."""

@@ -111,6 +111,8 @@ def _condition(value: object) -> Scalar:
     found = scalars.scalar(value)
     if found.kind == "bool" and found.text.lower() in ("true", "false"):
         return Scalar(found.text.lower(), "str", found.place)
+    if found.kind == "bool":
+        raise scalars.refused(f"an if is an expression, not {found.text!r}", "write true or false")
     found = scalars.text(value)
     if "{{" in found.text or "{%" in found.text:
         raise scalars.refused("an if is an expression already", "leave out the braces: if: matrix.opt == 'O2'")
@@ -122,7 +124,7 @@ def _user(value: object) -> Scalar:
     found = scalars.encodable(value)
     if found.kind == "null":
         raise scalars.refused("a user is wanted here, and there is nothing", 'write user: "" for root')
-    return found
+    return found if found.kind == "int" else optional_text(found)
 
 
 def sha256(value: object) -> str:
@@ -258,7 +260,7 @@ Sha256: TypeAlias = Annotated[
 Capability: TypeAlias = Annotated[
     str,
     BeforeValidator(_capability),
-    WithJsonSchema({"enum": sorted([*CAPABILITIES, *(f"CAP_{name}" for name in CAPABILITIES)])}),
+    WithJsonSchema({"anyOf": [{"enum": sorted(CAPABILITIES)}, {"type": "string", "pattern": "^[A-Za-z_]+$"}]}),
 ]
 Environment: TypeAlias = dict[Variable, AsWritten]
 
@@ -277,10 +279,10 @@ Expected: TypeAlias = Annotated[
     Expect, BeforeValidator(_one_of("expectation", tuple(Expect))), WithJsonSchema(_values(tuple(Expect)))
 ]
 Whenever: TypeAlias = Annotated[
-    When, BeforeValidator(_one_of("time", tuple(When))), WithJsonSchema(_values(tuple(When)))
+    When, BeforeValidator(_one_of("time for artifacts", tuple(When))), WithJsonSchema(_values(tuple(When)))
 ]
 Retried: TypeAlias = Annotated[
-    Outcome, BeforeValidator(_one_of("outcome with another attempt", RETRIED)), WithJsonSchema(_values(RETRIED))
+    Outcome, BeforeValidator(_one_of("outcome to retry after", RETRIED)), WithJsonSchema(_values(RETRIED))
 ]
 
 ONE_OR_MANY = BeforeValidator(_one_or_many)

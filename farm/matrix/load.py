@@ -85,7 +85,12 @@ def _shared(reading: Reading, root: MappingNode) -> tuple[tuple[Layer, ...], boo
     node = root.values.get("env")
     if isinstance(node, MappingNode):
         own = check(reading.source, node, schema.Variables, "env", reading.problems)
-        layers.append(Layer(env=variables(own.root) if own else ()))
+        layers.append(
+            Layer(
+                env=variables(own.root) if own else (),
+                places={f"env.{name}": key.place for name, key in node.keys.items()},
+            )
+        )
         found.append(own)
     node = root.values.get("defaults")
     if isinstance(node, MappingNode):

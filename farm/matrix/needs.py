@@ -87,7 +87,7 @@ class Needs:
                 if not some:
                     called = _called(need.job, distro, axes)
                     if excluded(group.test, distro, axes):
-                        return Found(skipped=f"it needs {called}, which exclude leaves out")
+                        return Found(skipped=f"needs {called}, which exclude leaves out")
                     self._absent(need, cell, called)
                 ids.update(dict.fromkeys(some))
         return Found(tuple(ids))
@@ -151,7 +151,7 @@ def skipped_with(jobs: Sequence[Job]) -> tuple[Job, ...]:
     reasons = {job.id: job.condition for job in jobs if job.condition and not job.late}
     while True:
         more = {
-            job.id: f"it needs {need}, which is skipped: {reasons[need]}"
+            job.id: f"needs {need}, which is skipped: {reasons[need]}"
             for job in jobs
             if job.needs and job.id not in reasons
             for need in job.needs[::-1]

@@ -6,13 +6,14 @@ the image is there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from farm.errors import FarmError
-from farm.matrix.document import PrepareStep, Spec, Test
-from farm.matrix.facts import NAMES, STAND_IN, awaited, told
+from farm.matrix.document import PrepareStep, Spec, Template, Test
+from farm.matrix.facts import NAMES, STAND_IN, awaited, awaited_variable, told
 from farm.matrix.rendering import Rendering
 from farm.matrix.template import Renderer, Scope, TemplateError, not_in
+from farm.matrix.uses import missing_env
 from farm.model.distro import Distro, Facts
 from farm.model.job import Prepare
 
@@ -48,7 +49,8 @@ class Preparations:
         self._where = rendering.source.where(step.run.place)
         self._uses = rendering.uses(step.run)
         self._run = rendering.compiled(step.run)
-        env = (*spec.shared_env, *step.env)
+        self._awaited = _late(spec.shared_env, rendering)
+        env = (*(pair for pair in spec.shared_env if pair[0] not in self._awaited), *step.env)
         self._env = tuple((name, each, rendering.compiled(each)) for name, each in env)
         self._decisive = _together(self._uses.axes, *(rendering.uses(each).axes for _, each in env))
         self._cells: dict[tuple[str, tuple[tuple[str, str], ...]], Prepare | None] = {}
@@ -66,24 +68,25 @@ class Preparations:
 
     def _prepare(self, distro: str, axes: tuple[tuple[str, str], ...]) -> Prepare | None:
         tags = self._tags[distro]
-        env: dict[str, object] = {}
+        env: dict[str, object] = {name: awaited_variable(name) for name in self._awaited}
         scope: Scope = {
             "matrix": dict(axes),
             "distro": awaited(distro, tags),
             "job": {"name": self._test.name},
             "env": env,
         }
+        made_env: dict[str, str] = {}
         sound = True
         for name, template, render in self._env:
             value = self._rendering.rendered(template, render, scope)
             sound = sound and value is not None
-            env[name] = value or ""
+            env[name] = made_env[name] = value or ""
         step = self._step
         made = Prepare(
             template=step.run.text,
             shell=self._shell,
             axes=_of(axes, self._uses.axes),
-            env=tuple(sorted((name, str(value)) for name, value in env.items())),
+            env=tuple(sorted(made_env.items())),
             network=step.network,
             binds=step.binds,
             timeout_s=step.timeout_s,
@@ -91,7 +94,7 @@ class Preparations:
             test=self._test.name if self._uses.job != frozenset() else "",
             where=self._where,
         )
-        tried = self._rendering.rendered(step.run, self._run, _scope(made, distro, tags, STAND_IN))
+        tried = self._rendering.rendered(step.run, self._run, _scope(made, distro, tags, STAND_IN, self._awaited))
         return self._made.setdefault(made, made) if sound and tried is not None else None
 
     def _check_facts(self) -> None:
@@ -101,12 +104,23 @@ class Preparations:
                 self._rendering.report(self._step.run.place_of(line), not_in(dict.fromkeys(NAMES), name))
 
 
-def _scope(prepare: Prepare, distro: str, tags: tuple[str, ...], facts: Facts) -> Scope:
+def _late(env: Sequence[tuple[str, Template]], rendering: Rendering) -> frozenset[str]:
+    """The variables that name facts: they are the jobs' only, for what is prepared is told apart by its variables."""
+    found: frozenset[str] = frozenset()
+    for name, template in env:
+        used = rendering.uses(template)
+        found = found | {name} if used.of_image or missing_env(used, found) else found - {name}
+    return found
+
+
+def _scope(
+    prepare: Prepare, distro: str, tags: tuple[str, ...], facts: Facts, without: frozenset[str] = frozenset()
+) -> Scope:
     return {
         "matrix": dict(prepare.axes),
         "distro": told(distro, tags, facts),
         "job": {"name": prepare.test},
-        "env": dict(prepare.env),
+        "env": {name: awaited_variable(name) for name in without} | dict(prepare.env),
     }
 
 

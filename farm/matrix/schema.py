@@ -104,8 +104,10 @@ class RetriesEntry(Closed):
     """When there is another attempt."""
 
     max: Tries = Field(description="So many further attempts at most.")
-    when: Annotated[list[Retried], fields.ONE_OR_MANY] | None = _said("After attempts with these outcomes.")
-    exit_codes: Annotated[list[ExitCode], fields.ONE_OR_MANY] | None = _said("After attempts with these exit codes.")
+    when: Annotated[list[Retried], fields.ONE_OR_MANY, Short(_STRING)] | None = _said("After these outcomes.")
+    exit_codes: Annotated[list[ExitCode], fields.ONE_OR_MANY, Short({"type": "integer"})] | None = _said(
+        "After these exit codes; without when, after no others."
+    )
 
 
 class ArtifactsEntry(Closed):
@@ -187,7 +189,7 @@ class Settings(Closed):
     network: AnyNetwork | None = _said(
         "none: loopback only; isolated: out through the host; host: the host's own. none."
     )
-    privileged: Boolean | None = _said("All capabilities of the container, and setuid; shown in the report.")
+    privileged: Boolean | None = _said("Every capability, and no filter of system calls; shown in the report.")
     cap_add: list[Capability] | None = _said("Capabilities beyond the usual ones; shown in the report.")
     no_new_privs: Boolean | None = _said("false: programs may gain privileges by setuid; shown in the report.")
     init: Init | None = _said("none: the command is process 1 of the container itself. farm.")

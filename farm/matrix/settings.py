@@ -13,7 +13,7 @@ from farm.matrix.parts import DEFAULT_SHELL, limits, optional, quotas, template,
 from farm.matrix.prepare_entry import prepare_step
 from farm.matrix.problems import Problem
 from farm.matrix.service_images import ServiceImages
-from farm.matrix.source import SourceText
+from farm.matrix.source import Place, SourceText
 from farm.matrix.tree import MappingNode, Node
 from farm.model.mount import MountMode
 from farm.model.rules import Artifacts, Retries, When
@@ -71,7 +71,20 @@ def layer(reading: Reading, node: Node, entry: schema.Settings) -> Layer:
     from_files = tuple(
         pair for path in entry.env_file or () for pair in read_variables(reading.source, path, reading.problems)
     )
-    return Layer(said, from_files + variables(entry.env), quotas(entry.resources), tuple(entry.tags or ()))
+    env = from_files + variables(entry.env)
+    return Layer(said, env, quotas(entry.resources), tuple(entry.tags or ()), key_places(node))
+
+
+def key_places(node: Node) -> dict[str, Place]:
+    """Where the keys of ``node`` stand, and those of its ``env`` and ``resources``, which replace each other one by one."""
+    found: dict[str, Place] = {}
+    for name, key in node.keys.items() if isinstance(node, MappingNode) else ():
+        found[name] = key.place
+    for name in ("env", "resources", "strategy"):
+        inner = node.values.get(name) if isinstance(node, MappingNode) else None
+        if isinstance(inner, MappingNode):
+            found |= {f"{name}.{each}": scalar.place for each, scalar in inner.keys.items()}
+    return found
 
 
 def pace(entry: schema.Pace | None) -> dict[str, Any]:

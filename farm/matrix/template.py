@@ -29,6 +29,8 @@ from jinja2.parser import Parser
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import SandboxedEnvironment
 
+from farm.matrix.simple import simple
+
 MAX_STEPS = 20_000
 MAX_VALUE_CHARACTERS = 64 << 10
 MAX_OUTPUT_BYTES = (128 << 10) - 1
@@ -126,7 +128,7 @@ class Renderer:
                 line = _line(template, error.__traceback__) or 1
                 raise TemplateError(message, line, undefined=isinstance(error, jinja2.UndefinedError)) from None
 
-        return render
+        return simple(tree, render)
 
 
 def is_plain(text: str) -> bool:

@@ -62,7 +62,7 @@ class Variant:
         self._are_parts_same = all(text is None or text.plain for text in (*texts, *(self._artifacts or ())))
         self._are_parts_same = self._are_parts_same and not spec.services and not spec.mounts
         self._same_parts: dict[str, Any] | None = None
-        self._said = spec.condition.text.strip() if spec.condition else ""
+        self._said = " ".join(spec.condition.text.split()) if spec.condition else ""
         self._fixed = self._same_for_all()
         self._check_secrets()
 
