@@ -86,9 +86,6 @@ def test_what_is_said_to_be_a_template_is_one(key: str, value: object, folder: P
     job = yaml.safe_load(yaml.safe_dump({"run": "x", key: value}).replace("{}", "{{ distro.name }}"))
     (folder / "matrix.yaml").write_text(yaml.safe_dump({"version": 1, "distros": ["host"], "jobs": {"unit": job}}))
     (found,) = expand(load(str(folder / "matrix.yaml"), shipped=""))
-    assert "host" in repr(
-        getattr(
-            found, {"working-directory": "working_directory", "concurrency": "group", "run": "script"}.get(key, key)
-        )
-    )
+    field = {"working-directory": "working_directory", "concurrency": "group", "run": "script"}.get(key, key)
+    assert "host" in repr(getattr(found, field))
     assert "{{" not in repr(found)
