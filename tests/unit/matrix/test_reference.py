@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from farm.matrix import schema
+from farm.matrix.closed import Closed
 from farm.matrix.expand import expand
 from farm.matrix.load import load
-from farm.matrix.model import Closed
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs/matrix.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
