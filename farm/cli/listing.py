@@ -45,6 +45,7 @@ def list_jobs(
     keyword: str | None,
     distros: tuple[str, ...],
     tags: tuple[str, ...],
+    jobs: tuple[str, ...],
     columns: tuple[str, ...] | None,
     style: str,
     as_json: bool,
@@ -58,19 +59,23 @@ def list_jobs(
     farm list --columns job,summary,where --format github
     farm list --json | jq -r '.[].id'
     """
+    from farm.app.planning import named
     from farm.matrix.expand import expand
     from farm.matrix.load import load
     from farm.matrix.select import select
 
     loaded = load(matrix, options.catalogue())
-    jobs = select(expand(loaded), keyword, distros, tags)
+    every = expand(loaded)
+    found = select(every, keyword, distros, tags)
+    if jobs:
+        found = named(found, jobs, every)
     if as_json:
-        click.echo(json.dumps([_document(job) for job in jobs], indent=2, ensure_ascii=False))
+        click.echo(json.dumps([_document(job) for job in found], indent=2, ensure_ascii=False))
     else:
-        click.echo(_table(jobs, style, columns or ()))
-        click.echo(_counted(len(jobs), "job"))
+        click.echo(_table(found, style, columns or ()))
+        click.echo(_counted(len(found), "job"))
         warn(loaded)
-    return 0 if jobs else 5
+    return 0 if found else 5
 
 
 @click.command()

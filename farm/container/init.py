@@ -11,7 +11,7 @@ reads it must not believe a container anything:
 =======================================================================  =================================
 in                                                                       descriptors
 =======================================================================  =================================
-("spawn", number, argv, environment, directory, terminal)                0 or 3
+("spawn", number, argv, environment, directory, terminal, identity)      0 or 3
 ("signal", number, signal)                                               -
 ("release",)                                                             -
 =======================================================================  =================================
@@ -19,7 +19,7 @@ in                                                                       descrip
 =======================================================================  =================================
 out                                                                      descriptors
 =======================================================================  =================================
-started, number, seconds on the monotonic clock                          terminal's other end, or none
+started, number, seconds on the monotonic clock                          [terminal's other end,] [root, its namespace]
 exited, number, wait status, seconds on the monotonic clock              -
 failed, number, step, errno, message, hint                               -
 =======================================================================  =================================
@@ -43,6 +43,7 @@ from farm.kernel import process, signals, sockets
 TYPE_CHECKING = False  # typing's own would import typing, into memory that is copied for every container
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
 _MAIN = 0
 _TIOCSWINSZ = 0x5414
@@ -86,12 +87,15 @@ class Init:
         environment: dict[str, str],
         directory: str,
         terminal: bytes,
+        identity: tuple[int, ...],
         descriptors: Sequence[int],
         direct: tuple[str, ...] = (),
+        root: tuple[int, ...] = (),
     ) -> None:
         """Start a command in a session of its own and say so; on failure say why. Closes ``descriptors``.
 
-        ``direct`` is tried in place of ``argv`` first, and its failure is nobody's business.
+        ``identity`` is the uid, the gid and further groups that it has, empty for ours: root's. ``direct`` is tried in place
+        of ``argv`` first, and its failure is nobody's business. ``root`` goes along with the good news, and is closed.
         """
         master = slave = -1
         try:
@@ -106,19 +110,62 @@ class Init:
             os.chdir(directory)
             try:
                 self._set_oom_score(_OOM_FIRST)
+                if identity:
+                    process.lend(*identity)
                 pid = _first(direct, environment, actions) or command.spawn(argv, environment, actions)
             finally:
+                if identity:
+                    process.lend(0, 0)
                 self._set_oom_score(0)
                 os.chdir("/")
             self._children[pid] = number
-            self._say("started", number, time.monotonic(), descriptors=(master,) if terminal else ())
+            self._say("started", number, time.monotonic(), descriptors=((master,) if terminal else ()) + root)
         except OSError as error:
             step = "working-directory" if error.filename == directory else "exec"
             self.say_failed(number, step, error)
         finally:
-            for fd in (master, slave, *descriptors):
+            for fd in (master, slave, *descriptors, *root):
                 if fd >= 0:
                     os.close(fd)
+
+    def become(
+        self,
+        argv: tuple[str, ...],
+        environment: dict[str, str],
+        directory: str,
+        identity: tuple[int, ...],
+        descriptors: Sequence[int],
+        direct: tuple[str, ...],
+        root: tuple[int, ...],
+    ) -> NoReturn:
+        """Be the command from here on, and say so before; on failure say why, and end. Fields are as of ``spawn``."""
+        try:
+            os.chdir(directory)
+            self._set_oom_score(_OOM_FIRST)
+            os.setsid()
+            for target, fd in enumerate(descriptors):
+                os.dup2(fd, target)
+            if identity:
+                process.become(identity[0], identity[1], identity[2:])
+                process.prctl(process.PR_SET_PDEATHSIG, signals.SIGKILL)  # which that has cleared
+            signals.default(*signals.settable())
+            signals.unblock()
+            self._say("started", _MAIN, time.monotonic(), descriptors=root)
+            process.close_all_but((0, 1, 2, self._control.fileno()))
+            command.replace(argv, environment, direct)
+        except OSError as error:
+            step = "working-directory" if error.filename == directory else "exec"
+            self.say_failed(_MAIN, step, error)
+        finally:
+            os._exit(1)
+
+    def open_root(self) -> tuple[int, ...]:
+        """Descriptors of the root directory and of the mount namespace; the caller closes them.
+
+        Whoever holds both sees all of the container's files, mounts below the root included, also when it has ended.
+        """
+        root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        return root, os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
 
     def loop(self, *, hold: bool) -> None:
         """Serve until the main command has ended (and, where ``hold``, somebody said to go), or nobody is there."""
@@ -141,8 +188,8 @@ class Init:
             return False
         op, *fields = marshal.loads(data)
         if op == "spawn":
-            number, argv, environment, directory, terminal = fields
-            self.spawn(number, argv, environment, directory, terminal, descriptors)
+            number, argv, environment, directory, terminal, identity = fields
+            self.spawn(number, argv, environment, directory, terminal, identity, descriptors)
         elif op == "signal":
             self._signal(*fields)
         return bool(op != "release")

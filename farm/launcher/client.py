@@ -98,13 +98,13 @@ class Client:
         self._send(wire.FILTER, marshal.dumps((filter_id, bpf)))
 
     def launch(self, spec: ContainerSpec, descriptors: tuple[int, ...]) -> Container:
-        """Ask for a container; ``descriptors`` (0, 1 and 2 of its command, then its disk) stay the caller's.
+        """Ask for a container; ``descriptors`` (0, 1 and 2 of its command, then its disk, then its mounts) stay the caller's.
 
         What goes wrong on the way is the container's failure. Raises ``OSError`` (EMFILE) only where there is no socket for it.
         """
         ours, theirs = sockets.pair()
         number, self._next_id = self._next_id, self._next_id + 1
-        container = Container(number, ours, self._over)
+        container = Container(number, ours, self._over, monitored=not spec.init)
         self._containers[number] = container
         assert self._manager is not None, "not started"
         step = "find image"
@@ -153,14 +153,24 @@ class Client:
         self, spec: ContainerSpec, container: Container, group: Group, control: int, descriptors: tuple[int, ...]
     ) -> None:
         assert self._host is not None, "not started"
-        command = (spec.argv, dict(spec.environment), spec.working_directory, spec.terminal, spec.direct)
-        order = marshal.dumps((program.program(spec, self._host, group), command, spec.hold))
+        command = (
+            spec.argv,
+            dict(spec.environment),
+            spec.working_directory,
+            spec.terminal,
+            spec.identity,
+            spec.keep_root,
+            spec.direct,
+        )
+        order = marshal.dumps((program.program(spec, self._host, group), command, _stay(spec)))
         cgroup = (group.v2_fd,) if group.v2_fd >= 0 else ()
         if len(order) > wire.MOST_BYTES - 16:
             raise KernelError(
                 "execve", errno.E2BIG, (f"{len(order)} bytes",), "the script and its environment are too large"
             )
-        head = container.number.to_bytes(8, "little") + bytes((len(cgroup), spec.network is Network.HOST))
+        head = container.number.to_bytes(8, "little") + bytes(
+            (len(cgroup), spec.network is Network.HOST, not spec.init)
+        )
         self._send(wire.LAUNCH, head + order, (*cgroup, control, *descriptors))
 
     def _start_process(self) -> None:
@@ -202,7 +212,7 @@ class Client:
 
     def _over(self, container: Container) -> None:
         """A container has ended: its group is free."""
-        del self._containers[container.number]
+        self._containers.pop(container.number, None)
         if self._manager is None or container.group is None:
             return
         self._manager.release(container.group)
@@ -308,6 +318,11 @@ class Client:
         for container in tuple(self._containers.values()):
             container.kill()  # the parent-death signal does not reach one that is still setting up
             container.fail(lost)
+
+
+def _stay(spec: ContainerSpec) -> bool | None:
+    """Whether PID 1 stays when the command has ended; None where it is the command."""
+    return spec.hold if spec.init else None
 
 
 def _unfit(step: str, detail: str, remedy: str) -> FarmError:
