@@ -35,6 +35,8 @@ class Completion:
         """
         if not job.late:
             return job.condition or job
+        if job.test not in self._tests:  # a run is gone on with that was begun on another file
+            raise LateError(f"the matrix file no longer has the job {job.test}", self._matrix.path)
         test, specs = self._tests[job.test]
         includes = applying(test, job.distro, job.axes)
         key = job.test, includes, image.facts

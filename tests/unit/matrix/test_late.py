@@ -122,3 +122,10 @@ def test_an_include_that_names_facts_is_late_where_it_applies(read: Read) -> Non
     assert [job.id for job in late] == ["unit/own[o=2]"]
     assert whole(Completion(matrix).complete(late[0], ALPINE)).script == "alpine"
     assert Completion(matrix).complete(jobs[0], ALPINE) is jobs[0]
+
+
+def test_a_job_that_the_file_has_no_longer_is_an_error_of_that_job(read: Read) -> None:
+    _, (old, _) = read("jobs: {unit: {run: '{{ distro.id }}'}}\n")
+    matrix, _ = read("jobs: {other: {run: x}}\n")
+    with pytest.raises(LateError, match="the matrix file no longer has the job unit"):
+        Completion(matrix).complete(old, DEBIAN)
