@@ -46,9 +46,12 @@ class Completion:
             made = Variant(test, specs.of(includes), rendering, self._tags, image.facts)
             self._variants[key] = made, problems
         variant, problems = self._variants[key]
-        whole = variant.job(Cell(job.id, job.distro, job.axes, includes, job.shard), job.needs)
+        cell = Cell(job.id, job.distro, job.axes, includes, job.shard)
+        if reason := variant.skipped(cell):
+            return reason
+        whole = variant.job(cell, job.needs)
         if whole is None:
-            said = "\n".join(str(problem) for problem in dict.fromkeys(sorted(problems)))
+            said = "; ".join(dict.fromkeys(problem.told for problem in sorted(problems)))
             remedy = "leave the distro out, or test the fact with {% if ... %}"
             raise LateError(f"the image of {job.distro} lacks what {job.test} asks of it", said, remedy)
-        return whole.condition or replace(whole, prepare=job.prepare)
+        return replace(whole, prepare=job.prepare)

@@ -18,7 +18,8 @@ Wrong: TypeAlias = Callable[[str], tuple[str, str] | None]
 class Text:
     """``late`` says that it names facts of an image, or one of the variables ``late_env`` that do.
 
-    ``plain`` says that there is nothing to be rendered. An ``early`` one may name no facts.
+    ``plain`` says that there is nothing to be rendered, ``of_variables`` that it names variables. An ``early`` one may name
+    no facts.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Text:
         self._axes = None if self._uses.axes is None else tuple(sorted(self._uses.axes))
         self._variables = None if self._uses.env is None else tuple(sorted(self._uses.env))
         self._of_shard = self._uses.job is None or not self._uses.job.isdisjoint(("shard", "shards"))
+        self.of_variables = self._variables != ()
         self.plain = not condition and (template.raw or is_plain(template.text))
         self._known: dict[object, str | bool | None] = {}
 
