@@ -17,6 +17,7 @@ from farm.errors import UsageError
 from farm.journal import queries
 from farm.journal.writer import JournalWriter
 from farm.matrix.load import load
+from farm.matrix.secrets import check_secrets
 from farm.model.run import RunRecord
 from farm.report.summary import Status, status, status_of
 
@@ -33,6 +34,7 @@ def run(options: RunOptions, ui: Ui) -> RunOutcome:
     """
     require_root()
     planned = plan(options, ui.note)
+    check_secrets(planned.jobs, os.environ)
     if not planned.jobs:
         return RunOutcome(NOTHING_SELECTED)
     return asyncio.run(Run(options, planned, ui).go())

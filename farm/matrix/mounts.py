@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from farm.matrix.document import MountStep
 from farm.matrix.mounting import host_path, inside, wrong_source, wrong_target
 from farm.matrix.rendering import Rendering
-from farm.matrix.text import Text, View
+from farm.matrix.text import Text
+from farm.matrix.view import View
 from farm.model.mount import Mount
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, WithJsonSchema
 
 from farm.matrix import fields, scalars
+from farm.matrix.closed import Closed
 from farm.matrix.distro_schema import DistroEntry
 from farm.matrix.fields import (
     AnyNetwork,
@@ -50,7 +51,6 @@ from farm.matrix.fields import (
     Whenever,
     Words,
 )  # fmt: skip
-from farm.matrix.model import Closed
 
 HOST_DIGEST = "host"
 """In the place of a digest in a lock file."""

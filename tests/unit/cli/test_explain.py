@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from farm.cli.explain import masked
+from farm.cli.explain import without_secrets
 from farm.cli.main import status
+from farm.model.job import Job
+from farm.model.service import Service
 
 MATRIX = """version: 1
 distros: [host]
@@ -93,10 +95,11 @@ def test_an_include_that_adds_the_job_is_named(capsys: pytest.CaptureFixture[str
     assert "with opt" not in said
 
 
-def test_the_steps_of_its_container_are_told_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_steps_of_its_container_are_told_in_order(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = explained(capsys, "unit/host[opt=O2]", "--plan")
     steps = [line.split(None, 1)[1] for line in said.partition("between its new namespaces")[2].splitlines()[1:]]
     assert "mount overlay on /  lowerdir=<image of host>,upperdir=/c/upper,workdir=/c/work" in steps
+    assert f"mount {folder} at /src  overlay" in steps
     assert steps[-2:] == ["pivot_root", "drop privileges"]
     assert any(step.startswith("mount tmpfs on") and "size=268435456" in step for step in steps)
 
@@ -115,8 +118,21 @@ def test_programs_get_all_of_it(folder: Path, capsys: pytest.CaptureFixture[str]
 def test_B17_no_value_of_a_secret_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (["unit/host[opt=O2]"], ["unit/host[opt=O2]", "--json"]):
         assert "hunter22" not in explained(capsys, *arguments)
-    assert masked("a token", ("T",), {"T": "token"}) == "a ***"
-    assert masked("a 1", ("T",), {"T": "1"}) == "a 1"  # which would be everywhere
+
+
+def test_B17_a_secret_of_several_lines_and_with_quotes_is_hidden_wherever_it_stands() -> None:
+    environment = {"T": 'first "line"\nsecond', "S": "1"}
+    script = 'echo first "line"\necho second 1'
+    job = Job(
+        "u/d", "u", "d", (), ("sh", "-c", script), script, env=(("A", 'first "line"\nsecond'),), secrets=("T", "S"),
+        services=(Service("db", "d", ("x",), "serve second"),),
+    )  # fmt: skip
+    found = without_secrets(job, environment)
+    assert found.script == "echo ***\necho *** 1"  # one of a letter would be everywhere
+    assert found.argv[-1] == found.script
+    assert found.env == (("A", "***"),)
+    assert found.services[0].script == "serve ***"
+    assert without_secrets(job, {}) == job
 
 
 @pytest.mark.parametrize(

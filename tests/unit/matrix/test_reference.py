@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from farm.matrix import schema
+from farm.matrix.closed import Closed
 from farm.matrix.expand import expand
 from farm.matrix.load import load
-from farm.matrix.model import Closed
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs/matrix.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
@@ -86,9 +86,6 @@ def test_what_is_said_to_be_a_template_is_one(key: str, value: object, folder: P
     job = yaml.safe_load(yaml.safe_dump({"run": "x", key: value}).replace("{}", "{{ distro.name }}"))
     (folder / "matrix.yaml").write_text(yaml.safe_dump({"version": 1, "distros": ["host"], "jobs": {"unit": job}}))
     (found,) = expand(load(str(folder / "matrix.yaml"), shipped=""))
-    assert "host" in repr(
-        getattr(
-            found, {"working-directory": "working_directory", "concurrency": "group", "run": "script"}.get(key, key)
-        )
-    )
+    field = {"working-directory": "working_directory", "concurrency": "group", "run": "script"}.get(key, key)
+    assert "host" in repr(getattr(found, field))
     assert "{{" not in repr(found)
