@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import stat
 
 import pytest
 
+from farm.engine.local import LocalEngine
 from farm.kernel import mount as m
+from farm.kernel.userns import IdMap
 from farm.model.limits import Limits
 from farm.model.mount import Mount, MountMode
 from farm.model.outcome import Outcome
+from tests.kernel.engine.conftest import make_job, run_jobs
 
 RO, RW, OVERLAY = MountMode.RO, MountMode.RW, MountMode.OVERLAY
 OWNER = 1234
@@ -179,7 +183,60 @@ def test_one_file_system_is_shown_and_not_what_is_mounted_in_it(run, folder, own
     finally:
         m.umount2(str(folder / "sub"))
     assert attempt.outcome is Outcome.PASSED, log
-    assert log == b"deep\n0\n"
+    assert log.endswith(b"deep\n0\n")  # after a line of the farm's where this kernel cannot idmap a tmpfs
+
+
+@pytest.fixture
+def merged(folder, tmp_path, own_corner):
+    """The folder seen through an overlay of the host's, which no kernel can idmap."""
+    for name in ("upper", "work", "merged"):
+        (tmp_path / name).mkdir()
+    options = f"lowerdir={folder},upperdir={tmp_path}/upper,workdir={tmp_path}/work"
+    m.mount("farm-test", str(tmp_path / "merged"), "overlay", 0, options)
+    yield tmp_path / "merged"
+    m.umount2(str(tmp_path / "merged"))
+
+
+@pytest.mark.parametrize("mode", [RO, OVERLAY])
+def test_what_cannot_be_idmapped_is_read_as_everybody_may_and_the_log_says_so(run, merged, mode):
+    attempt, log = run("cat /src/file; cat /src/private 2>/dev/null || echo closed", **mounted(merged, mode))
+    assert attempt.outcome is Outcome.PASSED, log
+    told, *read = log.splitlines()
+    assert told.startswith(f"[farm: {merged} at /src, {mode.value}: its file system cannot be idmapped".encode())
+    assert read == [b"from the host", b"closed"]
+
+
+def test_what_cannot_be_idmapped_is_not_written_to(run, merged):
+    attempt, _ = run("true", **mounted(merged, RW))
+    assert attempt.outcome is Outcome.ERROR
+    assert "its file system cannot be idmapped" in attempt.reason
+
+
+def test_without_a_user_namespace_ids_are_those_of_the_host(unpacked, folder, tmp_path):
+    rootfs = unpacked("alpine-3.20")
+    engine = LocalEngine(f"test-{os.getpid()}", str(tmp_path / "run"), (rootfs,), None)
+    job = make_job("stat -c %u /src/file; touch /src/made", **mounted(folder, RW))
+    (attempt,) = asyncio.run(run_jobs(engine, rootfs, [job]))
+    assert attempt.outcome is Outcome.PASSED
+    assert (tmp_path / "run" / attempt.log_path).read_bytes() == b"1234\n"
+    assert (folder / "made").stat().st_uid == 0
+
+
+def test_the_farms_own_folder_is_refused(unpacked, tmp_path):
+    rootfs = unpacked("alpine-3.20")
+    home = tmp_path / "home"
+    (home / "store").mkdir(parents=True)
+    engine = LocalEngine(
+        f"test-{os.getpid()}", str(tmp_path / "run"), (rootfs,), IdMap(0x70000000), scratch_dir=str(home)
+    )
+    (tmp_path / "link").symlink_to(home)
+    wanted = [(home, RO), (home / "store", OVERLAY), (tmp_path / "link", RO), (tmp_path, RW), (tmp_path, RO)]
+    jobs = [make_job("true", id=f"t/{n}", **mounted(*each)) for n, each in enumerate(wanted)]
+    attempts = asyncio.run(run_jobs(engine, rootfs, jobs))
+    *refused, shown = attempts
+    assert [each.outcome for each in refused] == [Outcome.ERROR] * 4
+    assert all("the farm's own folder" in each.reason for each in refused)
+    assert shown.outcome is Outcome.PASSED
 
 
 def test_nested_targets(run, folder):
