@@ -1,13 +1,15 @@
-"""Options that several commands share, and where the farm keeps its things."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from farm.cli import complete
+from farm.cli.places import catalogue as catalogue
+from farm.cli.places import home as home
 from farm.units import parse_bytes, parse_duration_s
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -40,16 +42,82 @@ def factor(text: str) -> float:
     return number
 
 
+def shard(text: str) -> tuple[int, int]:
+    """The type of ``I/N``: an index from 0, and how many there are."""
+    number, slash, total = text.partition("/")
+    if not (slash and number.isdecimal() and total.isdecimal() and 1 <= int(number) <= int(total)):
+        raise click.BadParameter(f"{text!r} is not a part: write 1/4 for the first of four")
+    return int(number) - 1, int(total)
+
+
+def reserve(text: str) -> tuple[float, int]:
+    """The type of ``cpus=1,memory=2G``: cores and bytes, 0 for what is not named."""
+    found: dict[str, str] = {}
+    for each in text.split(","):
+        name, equals, amount = each.strip().partition("=")
+        if name not in ("cpus", "memory") or not equals or name in found:
+            raise click.BadParameter(f"{text!r} is no reserve: write cpus=1,memory=2G, or one of them")
+        found[name] = amount
+    return factor(found["cpus"]) if "cpus" in found else 0.0, size(found["memory"]) if "memory" in found else 0
+
+
 def selection(command: _Command) -> _Command:
-    """MATRIX, ``-k``, ``-d`` and ``-t``: which jobs are meant."""
+    """MATRIX, ``-k``, ``-d``, ``-t`` and ``--job``: which jobs are meant."""
     for option in (
-        click.option("-t", "--tag", "tags", multiple=True, metavar="GLOB", help="Only jobs with such a tag."),
-        click.option("-d", "--distro", "distros", multiple=True, metavar="GLOB", help="Only on such distros."),
+        click.option(
+            "--job",
+            "jobs",
+            multiple=True,
+            metavar="ID",
+            shell_complete=complete.complete_jobs,
+            help="Only the job with exactly this id.",
+        ),
+        click.option(
+            "-t",
+            "--tag",
+            "tags",
+            multiple=True,
+            metavar="GLOB",
+            shell_complete=complete.complete_tags,
+            help="Only jobs with such a tag.",
+        ),
+        click.option(
+            "-d",
+            "--distro",
+            "distros",
+            multiple=True,
+            metavar="GLOB",
+            shell_complete=complete.complete_distros,
+            help="Only on such distros.",
+        ),
         click.option("-k", "keyword", metavar="EXPRESSION", help="Only jobs whose id fits, as in pytest."),
-        click.argument("matrix", default="matrix.yaml"),
+        matrix_argument,
     ):
         command = option(command)
     return command
+
+
+def matrix_argument(command: _Command) -> _Command:
+    """MATRIX, the file of this folder where none is named."""
+    return click.argument("matrix", type=click.Path(), default="matrix.yaml", is_eager=True)(command)
+
+
+def matrix_file(command: _Command) -> _Command:
+    """``-f``: the same for commands whose argument is something else."""
+    option = click.option(
+        "-f",
+        "--matrix",
+        type=click.Path(),
+        metavar="FILE",
+        is_eager=True,
+        help="The matrix file; matrix.yaml of this folder.",
+    )
+    return option(command)
+
+
+def as_json(command: _Command) -> _Command:
+    """``--json``: for programs."""
+    return click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")(command)
 
 
 def table_format(command: _Command) -> _Command:
@@ -57,18 +125,3 @@ def table_format(command: _Command) -> _Command:
     return click.option("--format", "style", default="simple", show_default=True, help="Any of tabulate's formats.")(
         command
     )
-
-
-def home(environment: Mapping[str, str] = os.environ) -> str:
-    """The farm's folder: ``FARM_HOME``, else /var/lib/farm for root, else farm below XDG_DATA_HOME."""
-    if environment.get("FARM_HOME"):
-        return os.path.abspath(environment["FARM_HOME"])
-    if os.geteuid() == 0:
-        return "/var/lib/farm"
-    data = environment.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
-    return os.path.join(data, "farm")
-
-
-def catalogue(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Further folders of distro definitions: ``FARM_DISTROS``, separated by colons."""
-    return tuple(folder for folder in environment.get("FARM_DISTROS", "").split(":") if folder)

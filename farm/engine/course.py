@@ -35,17 +35,17 @@ class Script:
 
 
 class Course:
-    """The course of ``container``, which runs the command of ``job`` and was launched held where ``is_held``."""
+    """The course of ``container``, which runs the command of ``job`` and was launched held where ``held``."""
 
-    def __init__(self, container: Container, job: Job, log: LogCapture, grace_s: float) -> None:
+    def __init__(self, container: Container, job: Job, log: LogCapture, grace_s: float, *, held: bool) -> None:
         self._container = container
         self._job = job
         self._log = log
         self._grace_s = grace_s
+        self._held = held
         self._spawned = 0
         self._ends: dict[int, asyncio.Future[Message]] = {}
-        self._is_held = is_held(job)
-        if self._is_held:
+        if held:
             self._ends[0] = asyncio.get_running_loop().create_future()
             container.listen(self._heard)
 
@@ -63,11 +63,11 @@ class Course:
             self._grace_s,
             idle_s=job.idle_timeout_s,
             quiet_s=self._log.quiet_s,
-            keep=self._is_held,
+            keep=self._held,
         )
         try:
             gone = asyncio.shield(container.ended)  # who gives up waiting must not take it from the client
-            if self._is_held:
+            if self._held:
                 await asyncio.wait((gone, self._ends[0]), return_when=asyncio.FIRST_COMPLETED)
             else:
                 await gone

@@ -19,8 +19,13 @@ _Model = TypeVar("_Model", bound=BaseModel)
 _PLACES: Mapping[str, type[BaseModel]] = {
     "resources": schema.Resources,
     "strategy": schema.Strategy,
-    "jobs.<id>": schema.JobEntry,
+    "jobs.<name>": schema.JobEntry,
     "the top of the file": schema.MatrixFile,
+    "services.<name>": schema.ServiceEntry,
+    "healthcheck": schema.HealthcheckEntry,
+    "artifacts": schema.ArtifactsEntry,
+    "retries": schema.RetriesEntry,
+    "a mount": schema.MountEntry,
     "a distro": DistroEntry,
     "a bootstrap": RecipeEntry,
 }
@@ -45,12 +50,34 @@ def check(source: SourceText, node: Node, model: type[_Model], called: str, prob
     needed: frozenset[str] = getattr(model, "NEEDED", frozenset())
     if any(detail["loc"][0] in needed for detail in details if detail["type"] != "extra_forbidden"):
         return None
-    for detail in details:
-        _remove(data, detail["loc"] if detail["type"] == "extra_forbidden" else detail["loc"][:1])
-    try:
-        return model.model_validate(data)
-    except ValidationError:
-        return None
+    for removed in (_wrong, _whole):  # as little as can be, so that what stands beside it is looked at
+        for detail in details:
+            _remove(data, removed(detail))
+        try:
+            return model.model_validate(data)
+        except ValidationError:
+            continue
+    return None
+
+
+def _wrong(detail: ErrorDetails) -> Sequence[str | int]:
+    """Where the key is that has a wrong value, or is wrong itself. Without one variable others would seem to be undefined."""
+    location = detail["loc"]
+    if location[-1] == "[key]":
+        return location[:-1]
+    if detail["type"] == "extra_forbidden":
+        return location
+    if "env" in location:
+        return location[:1]
+    if detail["type"] == "missing":
+        location = location[:-1]
+    while len(location) > 1 and not isinstance(location[-1], str):
+        location = location[:-1]
+    return location
+
+
+def _whole(detail: ErrorDetails) -> Sequence[str | int]:
+    return detail["loc"] if detail["type"] == "extra_forbidden" else detail["loc"][:1]
 
 
 def plain(node: Node) -> object:
@@ -98,6 +125,8 @@ def key_place(node: Node, location: Sequence[str | int]) -> Place:
 def _problem(source: SourceText, node: Node, detail: ErrorDetails, model: type[BaseModel], called: str) -> Problem:
     location = detail["loc"]
     last = str(location[-1]) if location else ""
+    if last == "[key]":
+        return source.problem(key_place(node, location[:-1]), *detail["msg"].partition("\n")[::2])
     if detail["type"] == "extra_forbidden":
         return source.problem(key_place(node, location), *_unknown(last, _keys(model, location[:-1])))
     if detail["type"] == "missing":
@@ -119,8 +148,6 @@ def _named(location: Sequence[str | int]) -> str:
 
 
 def _unknown(key: str, known: list[str]) -> tuple[str, str]:
-    if key in schema.LATER:
-        return f"the key {key!r} is not supported yet", "remove it; docs/matrix.md lists the keys of this version"
     for called, model in _PLACES.items():
         if key in _keys(model, ()):
             return f"unknown key {key!r}", f"{key!r} belongs in {called}"

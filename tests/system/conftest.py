@@ -65,6 +65,13 @@ class Farm:
         assert "Traceback" not in err
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
+    def runs(self) -> list[Path]:
+        """The folders of runs, the oldest first."""
+        reports = self.folder / "reports"
+        return sorted(
+            each for each in (reports.iterdir() if reports.exists() else ()) if each.is_dir() and not each.is_symlink()
+        )
+
     def record(self, run: str = "latest") -> RunRecord:
         """What the journal of a run tells."""
         return read(str(self.folder / "reports" / run / "journal.sqlite"))
