@@ -6,7 +6,7 @@ import ctypes
 import errno
 import os
 
-from farm.kernel.libc import Path, encoded, failed, function, syscall
+from farm.kernel.libc import Path, encoded, failed, function, last_errno, syscall
 
 RESOLVE_NO_XDEV = 0x01
 RESOLVE_NO_MAGICLINKS = 0x02
@@ -15,6 +15,7 @@ RESOLVE_BENEATH = 0x08
 RESOLVE_IN_ROOT = 0x10
 
 _NR_openat2 = 437
+_TRIES = 1000
 
 KERNEL_FILE_SYSTEMS = frozenset(
     {
@@ -52,15 +53,20 @@ class _OpenHow(ctypes.Structure):
 def openat2(dir_fd: int, path: Path, flags: int, *, mode: int = 0, resolve: int = RESOLVE_IN_ROOT) -> int:
     """Open ``path`` as if ``dir_fd`` were the root directory (Linux 5.6); always close-on-exec. The caller closes it.
 
-    EAGAIN means a race with a rename that the kernel could not settle; EXDEV that the path would have left ``dir_fd``.
+    A path with ``..`` in it, or in a link on its way, fails where anything on this host was renamed or mounted meanwhile, for
+    the kernel cannot tell whether that led outside: it is tried again. EAGAIN where that does not end; EXDEV means that
+    the path would have left ``dir_fd``.
     """
     how = _OpenHow(flags | os.O_CLOEXEC, mode, resolve)
-    fd = syscall(
-        _NR_openat2, ctypes.c_int(dir_fd), encoded(path), ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how))
-    )
-    if fd < 0:
-        raise failed("openat2", path, hex(flags), hex(resolve))
-    return fd
+    for _ in range(_TRIES):
+        fd = syscall(
+            _NR_openat2, ctypes.c_int(dir_fd), encoded(path), ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how))
+        )
+        if fd >= 0:
+            return fd
+        if last_errno() != errno.EAGAIN:
+            break
+    raise failed("openat2", path, hex(flags), hex(resolve))
 
 
 def made_inside(root_fd: int, path: str, *, is_directory: bool) -> int:
