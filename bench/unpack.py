@@ -3,16 +3,18 @@
 The farm's side twice: ``unpack``, which does what tar does (the locked-in worker's start and end, every file, and syncfs(2) at
 the end), and all of ``resolve`` into an empty store (the archive's digest, unpacking, facts, the list of every file with its
 sha256, the commit). tar's side is ``tar -xf`` into an empty folder, both as it ends and after a syncfs(2) like the farm's: tar
-itself leaves its files in memory.
+itself leaves its files in memory. The last row is an archive of nothing: what each side's start and end take of the other rows.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
 import statistics
 import subprocess
+import tarfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,6 +30,7 @@ from farm.model.distro import Image, Source, SourceKind
 
 _ARCHIVE = re.compile(r".*\.(?:tar(?:\.(?:gz|xz|bz2|zst))?|tgz|txz|tzst)")
 HEADER = ("archive", "MiB out", "tar s", "tar, synced s", "unpack s", "import s", "unpack/tar", "import/tar, synced")
+_NOTHING = "nothing.tar"
 _Came = TypeVar("_Came")
 
 
@@ -53,6 +56,7 @@ def archives(folder: str) -> list[str]:
 
 def measure(paths: list[str], scratch: str, rounds: int, told: Callable[[str], None]) -> list[Archive]:
     """Each archive all three ways in each of ``rounds``; who goes first changes from round to round."""
+    paths = [*paths, _nothing(scratch)]
     found = [Archive(os.path.basename(path)) for path in paths]
     for number in range(rounds):
         told(f"unpacking, round {number + 1} of {rounds}")
@@ -70,6 +74,13 @@ def row(archive: Archive) -> tuple[str, ...]:
     seconds = (f"{each:.3f}" for each in (tar_s, synced_s, unpack_s, import_s))
     size = f"{archive.out_bytes / (1 << 20):.0f}"
     return archive.name, size, *seconds, f"{unpack_s / tar_s:.2f}", f"{import_s / synced_s:.2f}"
+
+
+def _nothing(scratch: str) -> str:
+    """The path of an archive without members."""
+    path = os.path.join(scratch, _NOTHING)
+    with tarfile.open(path, "w"):
+        return path
 
 
 def _in_empty_folder(scratch: str, turn: Callable[[str, str, Archive], None], path: str, archive: Archive) -> None:
@@ -104,6 +115,10 @@ def _unpack(path: str, folder: str, archive: Archive) -> None:
 
 
 def _import(path: str, folder: str, archive: Archive) -> None:
+    if os.path.basename(path) == _NOTHING:
+        archive.import_s.append(math.nan)  # that is no image
+        return
+
     def imported() -> Image:
         return resolve(Source(SourceKind.TARBALL, path), Store(folder), id_map())
 
