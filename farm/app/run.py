@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import psutil
@@ -29,6 +30,7 @@ from farm.engine.build import LocalBuilder
 from farm.engine.local import LocalEngine
 from farm.errors import FarmError
 from farm.image.digests import DigestCache
+from farm.image.prepared import prepared
 from farm.image.store import Store
 from farm.journal import queries
 from farm.journal.writer import JournalWriter
@@ -142,11 +144,12 @@ class _Run:
         )
         run_id, run_dir = claim_run_dir(self._options.reports, time.time())
         journal = os.path.join(run_dir, JOURNAL)
+        make = partial(prepared, most_bytes=self._limits.total_bytes)
         try:
             with (
                 Turns(LocalBuilder(self._id_map)) as turns,
                 Supply(store, self._id_map, self._limits, self._ui.note, turns, run_dir) as supply,
-                Preparing(store, turns, run_dir, self._ui.note, lambda: interrupts.stopped) as preparing,
+                Preparing(store, turns, run_dir, self._ui.note, lambda: interrupts.stopped, make) as preparing,
             ):
                 await self._with_images(run_id, run_dir, store, supply, preparing, interrupts)
         except BaseException:

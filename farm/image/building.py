@@ -8,12 +8,14 @@ import time
 
 from farm.errors import DiskError, GivenUpError, ImageError
 from farm.image import failed, trees
+from farm.image.limits import SIZE_VARIABLE
 from farm.image.progress import Said
 from farm.image.store import Staging, Store
 from farm.image.unpacking import Stopped
 from farm.kernel.files import syncfs
 from farm.model.build import Build
 from farm.model.ports import Builder
+from farm.units import format_bytes
 
 LOG = "log"
 """In the image's own folder: what was printed when it was built."""
@@ -55,6 +57,24 @@ def carry_out(
         kept = failed.keep(store.failed_dir, log_path, key)
         raise BuildError(f"the {build.name} failed", reason, remedy, kept)
     syncfs(staging.fd)
+
+
+def weighed(build: Build, folder: str, key: str, staging: Staging, store: Store, most_bytes: int) -> int:
+    """What the files in ``folder`` hold that ``build`` left there, holes included. ``BuildError`` past ``most_bytes``.
+
+    All of it is read for the list of the image's files, after the build and its timeout: a hole costs no disk, but as much
+    time as data.
+    """
+    size_bytes = trees.bytes_of(folder)
+    if size_bytes > most_bytes:
+        kept = failed.keep(store.failed_dir, os.path.join(staging.path, LOG), key)
+        raise BuildError(
+            f"the {build.name} wrote too much",
+            f"its files hold {format_bytes(size_bytes)}, holes included, more than {format_bytes(most_bytes)}",
+            f"remove what is not needed, or set {SIZE_VARIABLE}",
+            kept,
+        )
+    return size_bytes
 
 
 def layers(scratch_fd: int, count: int, upper: str) -> tuple[str, ...]:

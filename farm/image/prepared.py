@@ -17,9 +17,9 @@ import time
 from dataclasses import dataclass, field
 
 from farm.errors import ImageError
-from farm.image import trees
-from farm.image.building import carry_out, layers
+from farm.image.building import carry_out, layers, weighed
 from farm.image.digests import DigestCache
+from farm.image.limits import UnpackLimits
 from farm.image.progress import Said
 from farm.image.record import Details
 from farm.image.store import Staging, Store
@@ -31,6 +31,7 @@ from farm.model.ports import Builder
 
 _FORMAT = 1  # of what is made here: layers of another format are not taken for these
 _LAYERS = "layers"
+_MOST_BYTES = UnpackLimits().total_bytes
 _NO_NETWORK = "it had no network: if it needs one, write prepare: {run: ..., network: host}"
 
 
@@ -49,12 +50,18 @@ class Preparation:
 
 
 def prepared(
-    base: Image, wanted: Preparation, store: Store, builder: Builder, stopped: Stopped, said: Said
+    base: Image,
+    wanted: Preparation,
+    store: Store,
+    builder: Builder,
+    stopped: Stopped,
+    said: Said,
+    most_bytes: int = _MOST_BYTES,
 ) -> tuple[Image, bool]:
     """``base`` with what ``wanted`` wrote over it, from the store or made now; whether it was made now.
 
-    Of several processes that want it one makes it, and the others wait. Raises ``BuildError`` where the command failed,
-    ``RemovedError`` where ``base`` is gone.
+    Of several processes that want it one makes it, and the others wait. Raises ``BuildError`` where the command failed
+    or wrote files of more than ``most_bytes``, ``RemovedError`` where ``base`` is gone.
     """
     digest = key(base, wanted, store, stopped)
     with store.hold(base.digest, use=False):
@@ -63,7 +70,7 @@ def prepared(
             return _over(found, base), False
         with store.making(digest, stopped) as staging:
             if staging is not None:
-                return _over(_made(base, wanted, digest, staging, store, builder, said), base), True
+                return _over(_made(base, wanted, digest, staging, store, builder, said, most_bytes), base), True
         found = store.lookup(digest)
         if found is None:
             raise ImageError(f"image {digest[:12]} was removed", wanted.name, "run it again to prepare it anew")
@@ -99,7 +106,14 @@ def _content(path: str, cache: DigestCache, stopped: Stopped) -> str:
 
 
 def _made(
-    base: Image, wanted: Preparation, digest: str, staging: Staging, store: Store, builder: Builder, said: Said
+    base: Image,
+    wanted: Preparation,
+    digest: str,
+    staging: Staging,
+    store: Store,
+    builder: Builder,
+    said: Said,
+    most_bytes: int,
 ) -> Image:
     scratch = os.path.join(staging.path, _LAYERS)
     os.mkdir(scratch, 0o755)
@@ -126,7 +140,7 @@ def _made(
         Overlay(each.target, (os.path.join(scratch, name), *each.lowers))
         for each, name in zip(base.overlays, names, strict=True)
     )
-    size_bytes = base.size_bytes + trees.bytes_of(scratch)
+    size_bytes = base.size_bytes + weighed(build, scratch, digest, staging, store, most_bytes)
     image = Image(digest, f"{base.source}, prepared", overlays, base.facts, size_bytes)
     return store.commit(staging, image, Details(time.time()))
 

@@ -8,6 +8,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -162,6 +163,23 @@ def test_one_that_failed_leaves_its_log_and_nothing_else(prepare, images):
     with pytest.raises(BuildError, match="exit status 100"):
         prepare("echo said; echo more >&2; exit 100")
     assert prepare.builder.count == 2
+
+
+def test_one_whose_files_have_more_holes_than_anybody_reads_is_refused_unread(prepare, images):
+    began_s = time.monotonic()
+    with pytest.raises(BuildError) as caught:
+        prepare("echo said; dd if=/dev/zero of=/root/sparse bs=1 count=0 seek=4096G 2>&1")
+    assert time.monotonic() - began_s < 60  # it would take hours to read
+    assert caught.value.brief == "the prepare of small wrote too much"
+    assert caught.value.detail == "its files hold 4 TiB, holes included, more than 32 GiB"
+    assert "FARM_IMAGE_SIZE" in caught.value.remedy
+    assert Path(caught.value.log_path).read_text().startswith("said\n")
+    assert images.left() == [prepare.base.digest]
+
+
+def test_a_file_with_several_names_counts_once(prepare):
+    image, _ = prepare("head -c 1000 /dev/zero > /root/a; mkdir /root/d; ln /root/a /root/d/b; ln /root/a /root/c")
+    assert image.size_bytes == prepare.base.size_bytes + 1000
 
 
 def test_one_that_is_given_up_leaves_nothing(prepare, images):
