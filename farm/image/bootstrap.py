@@ -104,7 +104,7 @@ def _made(
             timeout_s=_TIMEOUT_S,
             limits=Limits(cpus=float(os.cpu_count() or 1), memory_bytes=_MEMORY_BYTES, pids=_PIDS),
         )
-        carry_out(build, _key(source), staging, store, builder, said, remedy=_REMEDY)
+        carry_out(build, _key(source), staging, store, builder, said, lambda _: _REMEDY)
     trees.remove(staging.fd, _SCRATCH)
     if not any(os.path.lexists(os.path.join(root, each)) for each in ("usr", "bin")):
         raise ImageError(f"the {source.path} left no root filesystem", "", _REMEDY)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Callable
+from typing import TypeAlias
 
 from farm.errors import DiskError, GivenUpError, ImageError
 from farm.image import failed, trees
@@ -20,11 +22,15 @@ from farm.units import format_bytes
 LOG = "log"
 """In the image's own folder: what was printed when it was built."""
 
+Advice: TypeAlias = Callable[[list[str]], str]
+"""The remedy for a command that failed, by the last lines of what it printed."""
+
 _SAID_EVERY_S = 1.0
 _SPARE_BYTES = 256 << 20
 _SPARE_FILES = 4096
 _TAIL_BYTES = 4096
 _QUOTED_LINES = 5
+_TELLING_LINES = 20
 
 
 class BuildError(ImageError):
@@ -43,11 +49,11 @@ class BuildError(ImageError):
 
 
 def carry_out(
-    build: Build, key: str, staging: Staging, store: Store, builder: Builder, said: Said, *, remedy: str = ""
+    build: Build, key: str, staging: Staging, store: Store, builder: Builder, said: Said, advice: Advice
 ) -> None:
     """Run ``build``, whose files are in ``staging``, and wait until they are on the disk.
 
-    ``key``, 64 hex digits, names the log where it fails. Raises ``BuildError`` with ``remedy`` for a command that failed,
+    ``key``, 64 hex digits, names the log where it fails. Raises ``BuildError`` with ``advice`` for a command that failed,
     ``DiskError`` where the disk gets full, ``GivenUpError``.
     """
     log_path = os.path.join(staging.path, LOG)
@@ -55,7 +61,7 @@ def carry_out(
     reason = builder.build(build, log_path, watch)
     if reason:
         kept = failed.keep(store.failed_dir, log_path, key)
-        raise BuildError(f"the {build.name} failed", reason, remedy, kept)
+        raise BuildError(f"the {build.name} failed", reason, advice(_last_lines(kept, _TELLING_LINES)), kept)
     syncfs(staging.fd)
 
 

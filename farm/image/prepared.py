@@ -17,6 +17,7 @@ import time
 from dataclasses import dataclass, field
 
 from farm.errors import ImageError
+from farm.image.advice import advice
 from farm.image.building import carry_out, layers, weighed
 from farm.image.digests import DigestCache
 from farm.image.limits import UnpackLimits
@@ -28,11 +29,11 @@ from farm.model.build import UPPER, Bind, Build, Network
 from farm.model.distro import Image, Overlay
 from farm.model.limits import Limits
 from farm.model.ports import Builder
+from farm.model.reference import HOST
 
 _FORMAT = 1  # of what is made here: layers of another format are not taken for these
 _LAYERS = "layers"
 _MOST_BYTES = UnpackLimits().total_bytes
-_NO_NETWORK = "it had no network: if it needs one, write prepare: {run: ..., network: host}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +130,16 @@ def _made(
         limits=wanted.limits,
         arch=base.facts.arch,
     )
-    remedy = _NO_NETWORK if wanted.network is Network.NONE else ""
-    carry_out(build, digest, staging, store, builder, said, remedy=remedy)
+    on_host = base.source == HOST
+    carry_out(
+        build,
+        digest,
+        staging,
+        store,
+        builder,
+        said,
+        lambda lines: advice(wanted.script, lines, wanted.network, on_host=on_host),
+    )
     fd = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         names = layers(fd, len(base.overlays), UPPER)

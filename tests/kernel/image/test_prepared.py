@@ -157,12 +157,28 @@ def test_one_that_failed_leaves_its_log_and_nothing_else(prepare, images):
         prepare("echo said; echo more >&2; exit 100")
     assert caught.value.brief == "the prepare of small failed"
     assert caught.value.detail == "exit status 100"
-    assert "network: host" in caught.value.remedy
+    assert caught.value.remedy == ""
     assert Path(caught.value.log_path).read_text() == "said\nmore\n"
     assert images.left() == [prepare.base.digest]
     with pytest.raises(BuildError, match="exit status 100"):
         prepare("echo said; echo more >&2; exit 100")
     assert prepare.builder.count == 2
+
+
+def test_one_that_reaches_nobody_is_told_of_the_network(prepare):
+    with pytest.raises(BuildError) as caught:
+        prepare("wget -q -O /root/x http://farm.invalid/x")
+    assert "network: host" in caught.value.remedy
+    with pytest.raises(BuildError) as caught:
+        prepare("echo begun; sleep 1000", timeout_s=0.5)
+    assert (caught.value.detail, caught.value.remedy) == ("it ran longer than its timeout of 0.5 s", "")
+
+
+def test_one_that_installs_on_the_host_image_is_told_of_another_distro(images):
+    prepare = Prepare(images, host.resolve(images.store))
+    with pytest.raises(BuildError) as caught:
+        prepare("apt-get install -y farm-no-such-package", network=Network.HOST)
+    assert "the host image has an empty /var" in caught.value.remedy
 
 
 def test_one_whose_files_have_more_holes_than_anybody_reads_is_refused_unread(prepare, images):
