@@ -109,7 +109,7 @@ def _spec(build: Build, capabilities: int) -> ContainerSpec:
         overlays=build.overlays,
         argv=build.argv,
         environment=tuple(given.items()),
-        hostname=host_name(build.name),
+        hostname=host_name(build.hostname or build.name),
         limits=build.limits,
         capabilities=capabilities,
         filter_id=1,

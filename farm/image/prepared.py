@@ -33,12 +33,16 @@ from farm.model.reference import HOST
 
 _FORMAT = 1  # of what is made here: layers of another format are not taken for these
 _LAYERS = "layers"
+_GIST_CHARACTERS = 60
 _MOST_BYTES = UnpackLimits().total_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """A command that prepares an image: ``argv`` is the shell and the ``script``, ``name`` the distro's."""
+    """A command that prepares an image: ``argv`` is the shell and the ``script``, ``name`` the distro's.
+
+    ``called`` says in messages which of the distro's prepared images it is, where that needs saying.
+    """
 
     name: str
     script: str
@@ -48,6 +52,7 @@ class Preparation:
     binds: tuple[Bind, ...] = ()
     timeout_s: float = 1800.0
     limits: Limits = field(default_factory=Limits)
+    called: str = ""
 
 
 def prepared(
@@ -119,7 +124,8 @@ def _made(
     scratch = os.path.join(staging.path, _LAYERS)
     os.mkdir(scratch, 0o755)
     build = Build(
-        name=f"prepare of {wanted.name}",
+        name=f"prepare of {wanted.called or wanted.name}",
+        hostname=f"prepare of {wanted.name}",
         overlays=base.overlays,
         argv=wanted.argv,
         scratch_dir=scratch,
@@ -150,8 +156,15 @@ def _made(
         for each, name in zip(base.overlays, names, strict=True)
     )
     size_bytes = base.size_bytes + weighed(build, scratch, digest, staging, store, most_bytes)
-    image = Image(digest, f"{base.source}, prepared", overlays, base.facts, size_bytes)
+    image = Image(digest, f"{base.source}, prepared: {_gist(wanted.script)}", overlays, base.facts, size_bytes)
     return store.commit(staging, image, Details(time.time()))
+
+
+def _gist(script: str) -> str:
+    """The first line of ``script`` that does something, for people who have several images before them."""
+    lines = (" ".join(line.split()) for line in script.splitlines())
+    line = next((line for line in lines if line and not line.startswith(("#", "set "))), "nothing")
+    return line if len(line) <= _GIST_CHARACTERS else f"{line[: _GIST_CHARACTERS - 1]}…"
 
 
 def _over(image: Image, base: Image) -> Image:

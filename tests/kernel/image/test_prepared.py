@@ -114,6 +114,16 @@ def test_what_decides_it_makes_another_one(prepare, images, tmp_path, rootfs_dir
     assert (made, second.digest != first.digest) == (True, True)
 
 
+def test_it_says_of_what_it_is(prepare, tmp_path):
+    image, _ = prepare(f"# first of all\nset -e\n\n  {MARK}")
+    begun = "echo made > /root/made; cat /proc/sys/kernel/random/uuid > "
+    assert image.source == f"{prepare.base.source}, prepared: {begun[:59]}…"
+    with pytest.raises(BuildError, match="the prepare of small for a test failed"):
+        prepare("exit 3", called="small for a test")
+    image, _ = prepare("hostname > /root/name", called="small for a test")
+    assert prepare.run(image, "cat /root/name", tmp_path) == (Outcome.PASSED, "prepare-of-small\n")
+
+
 def test_what_it_removes_and_replaces_stays_so(prepare, tmp_path):
     image, _ = prepare("rm /etc/motd; rm -r /etc/apk; mkdir /etc/apk; echo x > /etc/apk/new; mv /etc/issue /etc/moved")
     script = "[ ! -e /etc/motd ]; [ ! -e /etc/issue ]; cat /etc/moved >&2; ls /etc/apk"
