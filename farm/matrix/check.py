@@ -46,7 +46,9 @@ def check(source: SourceText, node: Node, model: type[_Model], called: str, prob
     if any(detail["loc"][0] in needed for detail in details if detail["type"] != "extra_forbidden"):
         return None
     for detail in details:
-        _remove(data, detail["loc"] if detail["type"] == "extra_forbidden" else detail["loc"][:1])
+        location = detail["loc"]
+        whole = detail["type"] == "extra_forbidden" or getattr(_at(model, location[:-1]), "APART", False)
+        _remove(data, location if whole else location[:1])
     try:
         return model.model_validate(data)
     except ValidationError:
@@ -129,11 +131,16 @@ def _unknown(key: str, known: list[str]) -> tuple[str, str]:
 
 def _keys(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
     """The keys that the model at ``location`` knows."""
+    return [field.alias or name for name, field in _at(model, location).model_fields.items()]
+
+
+def _at(model: type[BaseModel], location: Sequence[str | int]) -> type[BaseModel]:
+    """The model of what ``location`` leads to from a value of ``model``."""
     for step in location:
         field = next((f for name, f in model.model_fields.items() if (f.alias or name) == step), None)
         if field is not None:
             model = _model_in(field.annotation) or model
-    return [field.alias or name for name, field in model.model_fields.items()]
+    return model
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:
