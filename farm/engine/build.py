@@ -98,7 +98,9 @@ def _reason(ended: Ended, build: Build, *, timed_out: bool) -> str:
         skip_exit_code=-1,
     )
     if found.failure is not None:
-        raise FarmError(f"cannot run the {build.name}: {found.failure.step}", found.failure.message, found.failure.hint)
+        raise FarmError(
+            f"cannot run the {build.name}: {found.failure.step}", found.failure.message, found.failure.remedy
+        )
     return "" if found.outcome is Outcome.PASSED else found.reason
 
 

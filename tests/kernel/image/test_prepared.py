@@ -17,7 +17,7 @@ import pytest
 from farm.cgroup.detect import sweep_dead
 from farm.engine.build import LocalBuilder
 from farm.engine.local import LocalEngine
-from farm.errors import GivenUpError, ImageError
+from farm.errors import FarmError, GivenUpError, ImageError
 from farm.image import host
 from farm.image.building import BuildError
 from farm.image.prepared import Preparation, prepared
@@ -189,6 +189,32 @@ def test_one_that_installs_on_the_host_image_is_told_of_another_distro(images):
     with pytest.raises(BuildError) as caught:
         prepare("apt-get install -y farm-no-such-package", network=Network.HOST)
     assert "the host image has an empty /var" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("/srv/gone", "a symbolic link there that leads to nothing"),
+        ("/srv/gone/below", "a symbolic link there that leads to nothing"),
+        ("/etc/passwd/below", "a file is in the way"),
+        ("/etc/passwd", "the image has a file there, and the source is a folder"),
+    ],
+)
+def test_a_mount_that_has_no_place_in_the_image_is_a_sentence(prepare, images, tmp_path, target, said):
+    prepare.base, _ = prepare("ln -s /nowhere/at/all /srv/gone")
+    (tmp_path / "given").mkdir()
+    with pytest.raises(FarmError) as caught:
+        prepare("true", binds=(Bind(str(tmp_path / "given"), target),))
+    assert caught.value.brief == f"cannot run the prepare of small: bind {target}"
+    assert str(caught.value).count(said) == 1
+    assert "[Errno" not in str(caught.value)
+
+
+def test_a_command_that_is_not_there_is_explained_once(prepare):
+    with pytest.raises(FarmError) as caught:
+        prepare("true", argv=("/bin/no-such-shell", "-c", "true"))
+    lines = [each for each in str(caught.value).replace("; ", "\n").splitlines() if each]
+    assert len(lines) == len(set(lines)) > 1, lines
 
 
 def test_one_whose_files_have_more_holes_than_anybody_reads_is_refused_unread(prepare, images):
