@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli import options
+from farm.cli import options, tables
 from farm.errors import UsageError
 from farm.matrix.problems import printable
 from farm.model.plain import fields
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from farm.image.store import Store, Stored
 
 _DIFFERENCES = 20
+_NARROW = (None, 16, 7, 5, 6)
 _LOOK = "farm image ls shows their digests"
 
 
@@ -95,8 +96,6 @@ def list_images(style: str, as_json: bool, catalogue: bool, patterns: tuple[str,
     \b
     farm image ls --available 'debian-*' alpine-edge
     """
-    from tabulate import tabulate
-
     from farm.app.host import store_at
     from farm.cli import available
 
@@ -110,7 +109,7 @@ def list_images(style: str, as_json: bool, catalogue: bool, patterns: tuple[str,
         click.echo(json.dumps([_document(each) for each in stored], indent=2))
         return
     header = ("digest", "system", "arch", "size", "used", "source")
-    click.echo(tabulate([_row(each) for each in stored], header, tablefmt=style, disable_numparse=True))
+    click.echo(tables.table([_row(each) for each in stored], header, style, _NARROW, tables.columns()))
 
 
 def _document(stored: Stored) -> dict[str, object]:

@@ -35,7 +35,7 @@ def markers(farm) -> dict[str, str]:
 
 def made(out: str) -> int:
     """How many images a run says it prepared."""
-    return len(re.findall(r"^prepared \S+ in ", out, re.MULTILINE))
+    return len(re.findall(r"^prepared \S.* in \d", out, re.MULTILINE))
 
 
 def test_many_jobs_share_one_and_the_next_run_finds_it(farm, home):
@@ -108,7 +108,7 @@ def test_one_that_fails_is_shown_once_with_its_log_and_others_run(farm, home):
     assert done.returncode == 6, done.stdout
     assert farm.outcomes() == {Outcome.ERROR: 5, Outcome.PASSED: 2}
     assert done.stdout.count("no such package") == 1
-    assert "network: host" in done.stdout
+    assert "network: host" not in done.stdout
     (log,) = (farm.folder / "reports/latest/prepare").iterdir()
     assert re.fullmatch(r"small-[0-9a-f]{8}\.log", log.name)
     assert "no such package" in log.read_text()
