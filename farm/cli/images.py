@@ -78,8 +78,12 @@ def pull(references: tuple[str, ...], matrix: str | None, sha256: str | None) ->
             chosen = app.pull(distro, store, told, fresh=True)
         found = chosen.image
         click.echo(f"{found.digest[:12]}  {printable(found.facts.pretty_name or found.source)}")
-        if chosen.why:
-            click.echo(printable(f"{each}: from {chosen.source.path}, because {chosen.why}"), err=True)
+        how = f"from {chosen.source.path}"
+        if chosen.unasked:
+            how = "there already, known by its sha256"
+        if chosen.why or chosen.unasked:
+            why = f", because {chosen.why}" if chosen.why else ""
+            click.echo(printable(f"{each}: {how}{why}"), err=True)
 
 
 @image.command(name="ls")
