@@ -144,7 +144,9 @@ class _Run:
         )
         run_id, run_dir = claim_run_dir(self._options.reports, time.time())
         journal = os.path.join(run_dir, JOURNAL)
-        prepare = partial(
+        entries = self._lock.entries if self._lock else {}
+        supplying = partial(Supply, locked={name: each.digest for name, each in entries.items()})
+        preparing_by = partial(
             Preparing,
             make=partial(prepared, most_bytes=self._limits.total_bytes),
             called=names(self._jobs),
@@ -152,8 +154,8 @@ class _Run:
         try:
             with (
                 Turns(LocalBuilder(self._id_map)) as turns,
-                Supply(store, self._id_map, self._limits, self._ui.note, turns, run_dir) as supply,
-                prepare(store, turns, run_dir, self._ui.note, lambda: interrupts.stopped) as preparing,
+                supplying(store, self._id_map, self._limits, self._ui.note, turns, run_dir) as supply,
+                preparing_by(store, turns, run_dir, self._ui.note, lambda: interrupts.stopped) as preparing,
             ):
                 await self._with_images(run_id, run_dir, store, supply, preparing, interrupts)
         except BaseException:
@@ -183,7 +185,7 @@ class _Run:
         found = await interrupts.unless_stopped(asyncio.gather(*(supply.image(each) for each in first)))
         known = dict(zip((each.name for each in first), found or (), strict=False))
         if self._lock is not None:
-            lock.check(self._lock, first, known)
+            lock.check(self._lock, first, known, supply.tried)
         images = [each for each in known.values() if isinstance(each, Image)]
         given, notes = self._budget()
         shown, scratch = views(store.rootfs_dir, images), self._options.home

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import stat
+import struct
 import subprocess
 import sys
 import time
@@ -137,6 +138,29 @@ def test_what_the_container_needed_is_not_in_the_layer(prepare):
     assert sorted(os.listdir(layer)) == ["etc"]
     assert os.listdir(layer / "etc") == []
     assert sorted(os.listdir(layer.parent)) == ["upper"]
+
+
+def test_attributes_and_file_capabilities_are_kept(images, rootfs_dir, tmp_path):
+    prepare = Prepare(images, images.take(rootfs_dir / "ubuntu-24.04-amd64.tar.zst"))
+    # By setxattr(2) and getxattr(2): perl is all that the image has for it. The capability is CAP_NET_BIND_SERVICE.
+    names = "my ($f, $s, $u, $k) = ('/usr/bin/capped', 'security.capability', 'user.note', 'kept');"
+    writing = f"""cp /bin/true /usr/bin/capped; perl - <<'END'
+{names} my $c = pack('V5', 0x02000001, 1 << 10, 0, 0, 0);
+syscall(188, $f, $s, $c, 20, 0) == 0 or die $!;
+syscall(188, $f, $u, $k, 4, 0) == 0 or die $!;
+END
+"""
+    reading = f"""perl - <<'END'
+{names} my $c = ' ' x 64;
+syscall(191, $f, $s, $c, 64) >= 20 or die $!;
+print((unpack('V5', $c))[1], "\\n");
+END
+"""
+    image, _ = prepare(writing)
+    layer = Path(image.overlays[0].lowers[0]) / "usr/bin/capped"
+    assert os.getxattr(layer, "user.note") == b"kept"
+    assert struct.unpack_from("<5I", os.getxattr(layer, "security.capability"))[1] == 1 << 10
+    assert prepare.run(image, reading, tmp_path) == (Outcome.PASSED, "1024\n")
 
 
 def test_an_image_may_lose_what_the_farm_writes_to(prepare, tmp_path):
