@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import psutil
@@ -21,7 +22,7 @@ from farm.app.folder import JOURNAL, claim_run_dir, point_latest
 from farm.app.host import id_map, raise_descriptors, require_root, unpack_limits, views, writable_store
 from farm.app.images import Images
 from farm.app.interrupts import Interrupts
-from farm.app.preparing import Preparing
+from farm.app.preparing import Preparing, names
 from farm.app.supply import Supply
 from farm.app.turns import Turns
 from farm.app.unavailable import Unavailable
@@ -29,6 +30,7 @@ from farm.engine.build import LocalBuilder
 from farm.engine.local import LocalEngine
 from farm.errors import FarmError
 from farm.image.digests import DigestCache
+from farm.image.prepared import prepared
 from farm.image.store import Store
 from farm.journal import queries
 from farm.journal.writer import JournalWriter
@@ -142,11 +144,18 @@ class _Run:
         )
         run_id, run_dir = claim_run_dir(self._options.reports, time.time())
         journal = os.path.join(run_dir, JOURNAL)
+        entries = self._lock.entries if self._lock else {}
+        supplying = partial(Supply, locked={name: each.digest for name, each in entries.items()})
+        preparing_by = partial(
+            Preparing,
+            make=partial(prepared, most_bytes=self._limits.total_bytes),
+            called=names(self._jobs),
+        )
         try:
             with (
                 Turns(LocalBuilder(self._id_map)) as turns,
-                Supply(store, self._id_map, self._limits, self._ui.note, turns, run_dir) as supply,
-                Preparing(store, turns, run_dir, self._ui.note, lambda: interrupts.stopped) as preparing,
+                supplying(store, self._id_map, self._limits, self._ui.note, turns, run_dir) as supply,
+                preparing_by(store, turns, run_dir, self._ui.note, lambda: interrupts.stopped) as preparing,
             ):
                 await self._with_images(run_id, run_dir, store, supply, preparing, interrupts)
         except BaseException:
@@ -176,7 +185,7 @@ class _Run:
         found = await interrupts.unless_stopped(asyncio.gather(*(supply.image(each) for each in first)))
         known = dict(zip((each.name for each in first), found or (), strict=False))
         if self._lock is not None:
-            lock.check(self._lock, first, known)
+            lock.check(self._lock, first, known, supply.tried)
         images = [each for each in known.values() if isinstance(each, Image)]
         given, notes = self._budget()
         shown, scratch = views(store.rootfs_dir, images), self._options.home

@@ -10,6 +10,7 @@ import click
 
 from farm.units import parse_bytes, parse_duration_s
 
+_STYLE = "simple"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -40,6 +41,16 @@ def factor(text: str) -> float:
     return number
 
 
+def _table_style(text: str) -> str:
+    """One of tabulate's formats, which takes any other word for its simplest."""
+    if text != _STYLE:
+        from tabulate import tabulate_formats  # here: few commands draw tables
+
+        if text not in tabulate_formats:
+            raise click.BadParameter(f"no format is called {text!r}; there are {', '.join(tabulate_formats)}")
+    return text
+
+
 def selection(command: _Command) -> _Command:
     """MATRIX, ``-k``, ``-d`` and ``-t``: which jobs are meant."""
     for option in (
@@ -54,9 +65,10 @@ def selection(command: _Command) -> _Command:
 
 def table_format(command: _Command) -> _Command:
     """``--format``: how tabulate draws tables."""
-    return click.option("--format", "style", default="simple", show_default=True, help="Any of tabulate's formats.")(
-        command
+    shown = click.option(
+        "--format", "style", type=_table_style, default=_STYLE, show_default=True, help="Any of tabulate's formats."
     )
+    return shown(command)
 
 
 def home(environment: Mapping[str, str] = os.environ) -> str:

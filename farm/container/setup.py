@@ -117,6 +117,10 @@ class Setup:
             is_directory = os.fstat(tree).st_mode & _FILE_TYPE == _DIRECTORY
             point = files.made_inside(root_fd, target, is_directory=is_directory)
             try:
+                if (os.fstat(point).st_mode & _FILE_TYPE == _DIRECTORY) != is_directory:
+                    there, given = ("a file", "a folder") if is_directory else ("a folder", "a file")
+                    hint = f"the image has {there} there, and the source is {given}"
+                    raise KernelError("move_mount", errno.ENOTDIR, (target,), hint)
                 m.move_mount(tree, "", dir_fd=point)
             finally:
                 os.close(point)

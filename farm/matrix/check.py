@@ -46,7 +46,9 @@ def check(source: SourceText, node: Node, model: type[_Model], called: str, prob
     if any(detail["loc"][0] in needed for detail in details if detail["type"] != "extra_forbidden"):
         return None
     for detail in details:
-        _remove(data, detail["loc"] if detail["type"] == "extra_forbidden" else detail["loc"][:1])
+        location = detail["loc"]
+        whole = detail["type"] == "extra_forbidden" or getattr(_at(model, location[:-1]), "APART", False)
+        _remove(data, location if whole else location[:1])
     try:
         return model.model_validate(data)
     except ValidationError:
@@ -99,7 +101,7 @@ def _problem(source: SourceText, node: Node, detail: ErrorDetails, model: type[B
     location = detail["loc"]
     last = str(location[-1]) if location else ""
     if detail["type"] == "extra_forbidden":
-        return source.problem(key_place(node, location), *_unknown(last, _keys(model, location[:-1])))
+        return source.problem(key_place(node, location), *_unknown(last, _at(model, location[:-1])))
     if detail["type"] == "missing":
         holder = _named(location[:-1]) or called
         return source.problem(place_of(node, location[:-1]), f"{holder} has no key {last!r}, and needs one")
@@ -118,22 +120,30 @@ def _named(location: Sequence[str | int]) -> str:
     return repr(location[-1]) if location else ""
 
 
-def _unknown(key: str, known: list[str]) -> tuple[str, str]:
+def _unknown(key: str, model: type[BaseModel]) -> tuple[str, str]:
     if key in schema.LATER:
+        if key in _keys(schema.PrepareEntry):
+            return f"the key {key!r} is not supported here yet", "in this version only 'prepare' has it"
         return f"the key {key!r} is not supported yet", "remove it; docs/matrix.md lists the keys of this version"
-    for called, model in _PLACES.items():
-        if key in _keys(model, ()):
+    if model is schema.MatrixFile and key in _keys(schema.Defaults):
+        return f"unknown key {key!r}", f"{key!r} belongs in 'defaults', for all jobs, or in a job"
+    for called, place in _PLACES.items():
+        if key in _keys(place):
             return f"unknown key {key!r}", f"{key!r} belongs in {called}"
-    return f"unknown key {key!r}", nearest(key, known)
+    return f"unknown key {key!r}", nearest(key, _keys(model))
 
 
-def _keys(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
-    """The keys that the model at ``location`` knows."""
+def _keys(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _at(model: type[BaseModel], location: Sequence[str | int]) -> type[BaseModel]:
+    """The model of what ``location`` leads to from a value of ``model``."""
     for step in location:
         field = next((f for name, f in model.model_fields.items() if (f.alias or name) == step), None)
         if field is not None:
             model = _model_in(field.annotation) or model
-    return [field.alias or name for name, field in model.model_fields.items()]
+    return model
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:

@@ -77,7 +77,7 @@ def _as_written(pattern: re.Pattern[str], called: str, rule: str) -> Callable[[o
     return field
 
 
-def _repository(value: object) -> str:
+def repository(value: object) -> str:
     found = scalars.text(value).text
     if not _ADDRESS.fullmatch(found):
         if "@" in found.partition("://")[2].partition("/")[0]:
@@ -88,7 +88,7 @@ def _repository(value: object) -> str:
     return found
 
 
-def _keyring(value: object) -> str:
+def keyring(value: object) -> str:
     found = scalars.text(value).text
     address = _ADDRESS.fullmatch(found)
     if address is not None and address["scheme"] == "http" and not is_loopback(address["host"]):
@@ -112,8 +112,8 @@ Package: TypeAlias = Annotated[
     str,
     BeforeValidator(scalars.matching(_PACKAGE, "a package", "use letters, digits and any of + . _ @ : -, at most 128")),
 ]
-Repository: TypeAlias = Annotated[str, BeforeValidator(_repository)]
-Keyring: TypeAlias = Annotated[str, BeforeValidator(_keyring)]
+Repository: TypeAlias = Annotated[str, BeforeValidator(repository)]
+Keyring: TypeAlias = Annotated[str, BeforeValidator(keyring)]
 
 
 class RecipeEntry(Closed):

@@ -64,6 +64,8 @@ def _source(scalar: Scalar, path: str) -> tuple[str, str] | None:
         return f"no file or directory {scalar.text!r}", remedy
     if not os.path.isdir(path) and not os.path.isfile(path):
         return f"{scalar.text!r} is neither a file nor a directory", "its content decides whether an image is the same"
+    if _is_kernels(os.path.realpath(path)):
+        return f"{scalar.text!r} is the kernel's own, and nothing that lies on a disk", "copy what is needed to a file"
     return None
 
 
@@ -75,6 +77,10 @@ def _target(scalar: Scalar, target: str) -> tuple[str, str] | None:
         return f"'..' in the target {scalar.text!r}", "write where it leads"
     if target == "/":
         return "the root of the container is its image", "choose a folder below it, like /src"
-    if any(target == each or target.startswith(f"{each}/") for each in _KERNELS_OWN):
+    if _is_kernels(target):
         return f"nothing can be mounted at {target!r}", "/proc, /sys and /dev are the container's own"
     return None
+
+
+def _is_kernels(path: str) -> bool:
+    return any(path == each or path.startswith(f"{each}/") for each in _KERNELS_OWN)

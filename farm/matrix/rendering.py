@@ -38,7 +38,8 @@ class Rendering:
         try:
             return render(scope)
         except TemplateError as error:
-            self.report(template.place_of(error.line), error.message)
+            for each in (*error.others, error):
+                self.report(template.place_of(each.line), each.message)
             return None
 
     def uses(self, template: Template) -> Uses:

@@ -75,12 +75,16 @@ class Closed(BaseModel):
 
     NEEDED: ClassVar[frozenset[str]] = frozenset()
     """Keys without a sound value for which there is no use in looking at the rest."""
+    APART: ClassVar[bool] = False
+    """Whether each key stands for itself: one that is wrong goes, and the others stay for later checks."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=lambda name: name.replace("_", "-"))
 
 
 class Resources(Closed):
     """``resources``: what a container may use."""
+
+    APART = True
 
     cpus: Cpus | None = None
     memory: Size | None = None

@@ -17,6 +17,7 @@ The scope: ``matrix.<axis>``, ``distro.name``, ``distro.tags``, ``job.name``, ``
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TypeAlias
@@ -28,6 +29,7 @@ from jinja2.runtime import LoopContext
 from jinja2.sandbox import SandboxedEnvironment
 
 MAX_STEPS = 20_000
+_MOST_ABSENT = 20
 MAX_VALUE_CHARACTERS = 64 << 10
 MAX_OUTPUT_BYTES = (128 << 10) - 1
 """The longest text that can be one argument of a program (MAX_ARG_STRLEN of execve(2), less the NUL)."""
@@ -53,12 +55,16 @@ _KEPT_FILTERS = (
 
 
 class TemplateError(Exception):
-    """A template that cannot be rendered; ``line`` is the line of its text, from 1."""
+    """A template that cannot be rendered; ``line`` is the line of its text, from 1.
 
-    def __init__(self, message: str, line: int) -> None:
+    ``others`` are further errors of the same render, before this one.
+    """
+
+    def __init__(self, message: str, line: int, others: tuple[TemplateError, ...] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.line = line
+        self.others = others
 
 
 class Renderer:
@@ -100,13 +106,20 @@ class Renderer:
 
         def render(scope: Scope) -> str:
             environment.steps = 0
+            environment.absent = {}
+            message, line, text = "", 1, ""
             try:
-                return _bounded(template.root_render_func(template.new_context(scope)), 1)
+                text = _bounded(template.root_render_func(template.new_context(scope)), 1)
             except TemplateError as error:
-                raise TemplateError(error.message, _line(template, error.__traceback__) or error.line) from None
+                message, line = error.message, _line(template, error.__traceback__) or error.line
             except (ArithmeticError, jinja2.TemplateError, LookupError, RecursionError, TypeError, ValueError) as error:
-                message = _tidy(str(error)) or type(error).__name__
-                raise TemplateError(message, _line(template, error.__traceback__) or 1) from None
+                message, line = _tidy(str(error)) or type(error).__name__, _line(template, error.__traceback__) or 1
+            absent = [TemplateError(*each) for each in _numbered(template, environment.absent)]
+            if message:
+                raise TemplateError(message, line, tuple(absent))
+            if absent:
+                raise TemplateError(absent[-1].message, absent[-1].line, tuple(absent[:-1]))
+            return text
 
         return render
 
@@ -119,7 +132,7 @@ class _Environment(SandboxedEnvironment):
     def __init__(self) -> None:
         super().__init__(
             undefined=_Undefined,
-            finalize=_printed,
+            finalize=self._printed,
             keep_trailing_newline=True,
             cache_size=0,
             # A shell's ${#name} is not the start of a comment: what begins one holds a NUL, which no text here does.
@@ -127,12 +140,25 @@ class _Environment(SandboxedEnvironment):
             comment_end_string="\0#}",
         )
         self.steps = 0
+        self.absent: dict[
+            tuple[str, int], None
+        ] = {}  # what was to be printed and is not defined: message, line of the code
         kept = {name: self.filters[name] for name in _KEPT_FILTERS}
         self.filters = kept | dict(_TEXT_FILTERS) | {"_steps": self._count_steps, "_item": _item}
         self.globals = {"range": _range}
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         return _restricted(super()._parse(source, name, filename), self)
+
+    def _printed(self, value: object) -> str:
+        """What an output becomes. A name that is not defined is kept in mind, so that all of them can be told at once."""
+        if isinstance(value, jinja2.Undefined) and len(self.absent) < _MOST_ABSENT:
+            try:
+                return str(value)  # which raises
+            except jinja2.UndefinedError as error:
+                self.absent[_tidy(str(error)), sys._getframe(1).f_lineno] = None
+                return ""
+        return value if isinstance(value, str) else _text(value)
 
     def _count_steps(self, items: Iterable[object]) -> Iterator[object]:
         for item in items:
@@ -241,10 +267,6 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _printed(value: object) -> str:
-    return value if isinstance(value, str) else _text(value)
-
-
 def _item(value: object) -> object:
     if isinstance(value, (str, int, float, jinja2.Undefined)) or value is None:
         return value
@@ -294,6 +316,11 @@ def not_in(obj: Mapping[str, object], attribute: str) -> str:
     """What is said of a name that is no key of ``obj``."""
     known = ", ".join(map(repr, list(obj)[:20]))
     return f"{attribute!r} is not defined here; there {'is' if len(obj) == 1 else 'are'} {known or 'none'}"
+
+
+def _numbered(template: jinja2.Template, absent: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+    for message, line in absent:
+        yield message, template.get_corresponding_lineno(line)
 
 
 def _line(template: jinja2.Template, trace: TracebackType | None) -> int:
