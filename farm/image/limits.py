@@ -19,7 +19,7 @@ class UnpackLimits:
     ``members`` counts entries of the archive. ``total_bytes`` bounds what comes out of the decompressor, and the sizes of all
     files together with the holes of sparse ones. ``ratio`` is bytes out for one byte in, and counts only once
     ``ratio_from_bytes`` have come out. ``header_bytes`` bounds one header (long names, extended attributes).
-    ``memory_bytes`` is the unpacker's address space, ``timeout_s`` its time in whole seconds of a monotonic clock.
+    ``memory_bytes`` is the unpacker's address space, ``timeout_s`` its time on a monotonic clock.
 
     Not a dataclass, for the worker imports this: see ``packed``.
     """
@@ -34,7 +34,7 @@ class UnpackLimits:
         ratio_from_bytes: int = 1 << 30,
         header_bytes: int = 1 << 20,
         memory_bytes: int = 2 << 30,
-        timeout_s: int = 3600,
+        timeout_s: float = 3600.0,
     ) -> None:
         self.members = members
         self.total_bytes = total_bytes
@@ -45,13 +45,20 @@ class UnpackLimits:
         self.timeout_s = timeout_s
 
     def numbers(self) -> tuple[int, ...]:
-        """All of them, in the order in which they are given."""
+        """What the worker holds to, in the order in which they are given; its time is looked at by whoever waits for it."""
         return (
             self.members, self.total_bytes, self.ratio, self.ratio_from_bytes, self.header_bytes, self.memory_bytes,
-            self.timeout_s,
         )  # fmt: skip
 
     def less(self, members: int, total_bytes: int) -> UnpackLimits:
         """What is left of them after so much of an image."""
         members, total_bytes = max(0, self.members - members), max(0, self.total_bytes - total_bytes)
-        return UnpackLimits(members, total_bytes, *self.numbers()[2:])
+        return UnpackLimits(
+            members,
+            total_bytes,
+            self.ratio,
+            self.ratio_from_bytes,
+            self.header_bytes,
+            self.memory_bytes,
+            self.timeout_s,
+        )

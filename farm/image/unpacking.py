@@ -26,7 +26,7 @@ from farm.kernel.userns import IdMap
 _CODE = """
 import sys
 _, archive, root, base, parent, layer, *rest = sys.argv
-limits, sys.path[:] = rest[:7], rest[7:]
+limits, sys.path[:] = rest[:6], rest[6:]
 from farm.image.limits import UnpackLimits
 from farm.image.worker import main
 main(int(archive), root, int(base), UnpackLimits(*map(int, limits)), int(parent), layer=bool(int(layer)))
