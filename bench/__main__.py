@@ -1,7 +1,7 @@
-"""``python -m bench``: the farm, on a plain and on a prepared image, beside crun, in turns; imports beside tar.
+"""``python -m bench``: the farm, on a plain and on a prepared image, beside crun, in turns; imports beside tar; matrices.
 
     python -m bench [--jobs 1000] [--parallel 8] [--rounds 3] [--alive 300] [--rootfs TARBALL] [--json FILE]
-                    [--archives FOLDER] [--unpack-rounds 5] [--only lives|unpack]
+                    [--archives FOLDER] [--unpack-rounds 5] [--expand-jobs 50000] [--only lives|unpack|expand]
 
 It installs nothing. What it prints are ratios of one run on one machine; the seconds mean nothing elsewhere.
 """
@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 
 from tabulate import tabulate
 
-from bench import crun, farm, unpack
+from bench import crun, expand, farm, unpack
 from farm.errors import FarmError
 
 _ROOTFS = "alpine-3.20-amd64.tar.gz"
@@ -48,28 +48,32 @@ def main() -> int:
     parser.add_argument("--rootfs", default=_found(), help="tarball of an Alpine (default: from FARM_TEST_ROOTFS)")
     parser.add_argument("--archives", default=_folder(), help="folder of archives (default: FARM_TEST_ROOTFS)")
     parser.add_argument("--unpack-rounds", type=int, default=5, help="rounds of imports beside tar (default 5)")
-    parser.add_argument("--only", choices=("lives", "unpack"), help="one of the two measurements")
+    parser.add_argument("--only", choices=("lives", "unpack", "expand"), help="one of the measurements")
+    parser.add_argument("--expand-jobs", type=int, default=50_000, help="jobs of a matrix (default 50000)")
     parser.add_argument("--json", help="write the figures to this file")
     given = parser.parse_args()
-    if not given.rootfs and given.only != "unpack":
+    if not given.rootfs and given.only in (None, "lives"):
         print(f"no {_ROOTFS}: name a tarball with --rootfs, or its folder in FARM_TEST_ROOTFS", file=sys.stderr)
         return 4
-    archives = unpack.archives(given.archives) if given.only != "lives" else []
+    archives = unpack.archives(given.archives) if given.only in (None, "unpack") else []
     if not archives and given.only == "unpack":
         print("no archives: name their folder with --archives, or in FARM_TEST_ROOTFS", file=sys.stderr)
         return 4
     with tempfile.TemporaryDirectory(prefix="farm-bench-") as scratch:
-        lives = _measure(given, scratch) if given.only != "unpack" else None
+        lives = _measure(given, scratch) if given.only in (None, "lives") else None
         unpacked = unpack.measure(archives, scratch, given.unpack_rounds, _tell)
+        wanted = given.only in (None, "expand")
+        expanded = expand.measure(given.expand_jobs, scratch, given.rounds, _tell) if wanted else []
     if lives is not None:
         _show(lives)
     if unpacked:
         print("\n" + tabulate(map(unpack.row, unpacked), unpack.HEADER, disable_numparse=True))
+    if expanded:
+        print("\n" + tabulate(map(expand.row, expanded), expand.HEADER, disable_numparse=True))
     if given.json:
+        parts = {"unpacked": [asdict(each) for each in unpacked], "expanded": [asdict(each) for each in expanded]}
         with open(given.json, "w", encoding="utf-8") as file:
-            json.dump(
-                {**(asdict(lives) if lives else {}), "unpacked": [asdict(each) for each in unpacked]}, file, indent=2
-            )
+            json.dump({**(asdict(lives) if lives else {}), **parts}, file, indent=2)
     return 0
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from farm.cli import options, tables
+from farm.cli.complete import complete_known_distros
 from farm.errors import UsageError
 from farm.matrix.problems import printable
 from farm.model.plain import fields
@@ -53,7 +54,7 @@ def import_image(path: str, sha256: str | None) -> None:
 
 
 @image.command()
-@click.argument("references", nargs=-1, required=True)
+@click.argument("references", nargs=-1, required=True, shell_complete=complete_known_distros)
 @click.option("--matrix", metavar="FILE", help="Where names are defined; matrix.yaml, if there is one.")
 @click.option("--sha256", metavar="HEX", help="The digest that the file must have; for one address or path.")
 def pull(references: tuple[str, ...], matrix: str | None, sha256: str | None) -> None:

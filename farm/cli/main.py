@@ -14,7 +14,7 @@ import traceback
 import click
 
 from farm import __version__
-from farm.cli import host, images, matrix, shell
+from farm.cli import complete, explain, host, images, init, listing, matrix, shell
 from farm.errors import FarmError, UsageError
 
 INTERRUPTED, BUG, USAGE, INFRASTRUCTURE = 2, 3, 4, 6
@@ -30,8 +30,12 @@ def cli() -> None:
 
 
 cli.add_command(matrix.run)
-cli.add_command(matrix.list_jobs)
-cli.add_command(matrix.validate)
+cli.add_command(listing.list_jobs)
+cli.add_command(listing.validate)
+cli.add_command(explain.explain)
+cli.add_command(init.init)
+cli.add_command(listing.schema)
+cli.add_command(complete.completion)
 cli.add_command(shell.shell)
 cli.add_command(host.doctor)
 cli.add_command(images.image)

@@ -1,13 +1,15 @@
-"""Options that several commands share, and where the farm keeps its things."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from farm.cli import complete
+from farm.cli.places import catalogue as catalogue
+from farm.cli.places import home as home
 from farm.units import parse_bytes, parse_duration_s
 
 _STYLE = "simple"
@@ -54,13 +56,52 @@ def _table_style(text: str) -> str:
 def selection(command: _Command) -> _Command:
     """MATRIX, ``-k``, ``-d`` and ``-t``: which jobs are meant."""
     for option in (
-        click.option("-t", "--tag", "tags", multiple=True, metavar="GLOB", help="Only jobs with such a tag."),
-        click.option("-d", "--distro", "distros", multiple=True, metavar="GLOB", help="Only on such distros."),
+        click.option(
+            "-t",
+            "--tag",
+            "tags",
+            multiple=True,
+            metavar="GLOB",
+            shell_complete=complete.complete_tags,
+            help="Only jobs with such a tag.",
+        ),
+        click.option(
+            "-d",
+            "--distro",
+            "distros",
+            multiple=True,
+            metavar="GLOB",
+            shell_complete=complete.complete_distros,
+            help="Only on such distros.",
+        ),
         click.option("-k", "keyword", metavar="EXPRESSION", help="Only jobs whose id fits, as in pytest."),
-        click.argument("matrix", default="matrix.yaml"),
+        matrix_argument,
     ):
         command = option(command)
     return command
+
+
+def matrix_argument(command: _Command) -> _Command:
+    """MATRIX, the file of this folder where none is named."""
+    return click.argument("matrix", type=click.Path(), default="matrix.yaml", is_eager=True)(command)
+
+
+def matrix_file(command: _Command) -> _Command:
+    """``-f``: the same for commands whose argument is something else."""
+    option = click.option(
+        "-f",
+        "--matrix",
+        type=click.Path(),
+        metavar="FILE",
+        is_eager=True,
+        help="The matrix file; matrix.yaml of this folder.",
+    )
+    return option(command)
+
+
+def as_json(command: _Command) -> _Command:
+    """``--json``: for programs."""
+    return click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")(command)
 
 
 def table_format(command: _Command) -> _Command:
@@ -69,18 +110,3 @@ def table_format(command: _Command) -> _Command:
         "--format", "style", type=_table_style, default=_STYLE, show_default=True, help="Any of tabulate's formats."
     )
     return shown(command)
-
-
-def home(environment: Mapping[str, str] = os.environ) -> str:
-    """The farm's folder: ``FARM_HOME``, else /var/lib/farm for root, else farm below XDG_DATA_HOME."""
-    if environment.get("FARM_HOME"):
-        return os.path.abspath(environment["FARM_HOME"])
-    if os.geteuid() == 0:
-        return "/var/lib/farm"
-    data = environment.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
-    return os.path.join(data, "farm")
-
-
-def catalogue(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Further folders of distro definitions: ``FARM_DISTROS``, separated by colons."""
-    return tuple(folder for folder in environment.get("FARM_DISTROS", "").split(":") if folder)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from farm.cli import options
+from farm.cli.complete import complete_known_distros
 
 
 @click.command()
-@click.argument("distro")
+@click.argument("distro", shell_complete=complete_known_distros)
 @click.argument("command", nargs=-1, metavar="[-- COMMAND...]")
 @click.option(
     "-f", "--matrix", type=click.Path(), metavar="FILE", help="Whose distros are meant; matrix.yaml if there."

@@ -26,7 +26,7 @@ from farm.matrix.tree import MappingNode, Node, Scalar, SequenceNode
 from farm.model.distro import Distro, Source, SourceKind
 from farm.model.reference import HOST
 
-_GLOB = frozenset("*?[")
+GLOB = frozenset("*?[")
 _FEW = 40
 
 
@@ -94,8 +94,8 @@ def read_catalogue(folders: Iterable[str], problems: list[Problem], shipped: str
 
 def select_distros(
     source: SourceText, items: SequenceNode, catalogue: Catalogue, problems: list[Problem]
-) -> tuple[Distro, ...]:
-    """The distros that the ``distros`` of a matrix file name, match or define, in its order, each once."""
+) -> tuple[tuple[Distro, ...], Catalogue]:
+    """The distros that the ``distros`` of a matrix file name, match or define, in its order, each once; and all it knows."""
     inline: dict[str, Definition] = {}
     for node in items.items:
         if isinstance(node, MappingNode) and (entry := define(source, node, problems)):
@@ -109,12 +109,12 @@ def select_distros(
         for name in _names(source, node, known, problems):
             if name not in chosen:
                 chosen[name] = known.resolve(name, problems)
-    return tuple(distro for distro in chosen.values() if distro is not None)
+    return tuple(distro for distro in chosen.values() if distro is not None), known
 
 
 def match_names(pattern: str, names: Iterable[str]) -> list[str]:
     """Those of ``names`` that ``pattern``, a name or a glob, stands for."""
-    if _GLOB.isdisjoint(pattern):
+    if GLOB.isdisjoint(pattern):
         return [name for name in names if name == pattern]
     return [name for name in names if fnmatchcase(name, pattern)]
 
@@ -122,7 +122,7 @@ def match_names(pattern: str, names: Iterable[str]) -> list[str]:
 def unmatched(pattern: str, names: Iterable[str], called: str = "distro") -> tuple[str, str]:
     """Message and remedy for a pattern that stands for nothing."""
     known = list(names)
-    if _GLOB.isdisjoint(pattern):
+    if GLOB.isdisjoint(pattern):
         remedy = nearest(pattern, known)
         message = f"no {called} is called {pattern!r}"
     else:

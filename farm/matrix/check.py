@@ -19,8 +19,13 @@ _Model = TypeVar("_Model", bound=BaseModel)
 _PLACES: Mapping[str, type[BaseModel]] = {
     "resources": schema.Resources,
     "strategy": schema.Strategy,
-    "jobs.<id>": schema.JobEntry,
+    "jobs.<name>": schema.JobEntry,
     "the top of the file": schema.MatrixFile,
+    "services.<name>": schema.ServiceEntry,
+    "healthcheck": schema.HealthcheckEntry,
+    "artifacts": schema.ArtifactsEntry,
+    "retries": schema.RetriesEntry,
+    "a mount": schema.MountEntry,
     "a distro": DistroEntry,
     "a bootstrap": RecipeEntry,
 }
@@ -45,14 +50,34 @@ def check(source: SourceText, node: Node, model: type[_Model], called: str, prob
     needed: frozenset[str] = getattr(model, "NEEDED", frozenset())
     if any(detail["loc"][0] in needed for detail in details if detail["type"] != "extra_forbidden"):
         return None
-    for detail in details:
-        location = detail["loc"]
-        whole = detail["type"] == "extra_forbidden" or getattr(_at(model, location[:-1]), "APART", False)
-        _remove(data, location if whole else location[:1])
-    try:
-        return model.model_validate(data)
-    except ValidationError:
-        return None
+    for removed in (_wrong, _whole):  # as little as can be, so that what stands beside it is looked at
+        for detail in details:
+            _remove(data, removed(detail))
+        try:
+            return model.model_validate(data)
+        except ValidationError:
+            continue
+    return None
+
+
+def _wrong(detail: ErrorDetails) -> Sequence[str | int]:
+    """Where the key is that has a wrong value, or is wrong itself. Without one variable others would seem to be undefined."""
+    location = detail["loc"]
+    if location[-1] == "[key]":
+        return location[:-1]
+    if detail["type"] == "extra_forbidden":
+        return location
+    if "env" in location:
+        return location[:1]
+    if detail["type"] == "missing":
+        location = location[:-1]
+    while len(location) > 1 and not isinstance(location[-1], str):
+        location = location[:-1]
+    return location
+
+
+def _whole(detail: ErrorDetails) -> Sequence[str | int]:
+    return detail["loc"] if detail["type"] == "extra_forbidden" else detail["loc"][:1]
 
 
 def plain(node: Node) -> object:
@@ -100,8 +125,10 @@ def key_place(node: Node, location: Sequence[str | int]) -> Place:
 def _problem(source: SourceText, node: Node, detail: ErrorDetails, model: type[BaseModel], called: str) -> Problem:
     location = detail["loc"]
     last = str(location[-1]) if location else ""
+    if last == "[key]":
+        return source.problem(key_place(node, location[:-1]), *detail["msg"].partition("\n")[::2])
     if detail["type"] == "extra_forbidden":
-        return source.problem(key_place(node, location), *_unknown(last, _at(model, location[:-1])))
+        return source.problem(key_place(node, location), *_unknown(last, _keys(model, location[:-1])))
     if detail["type"] == "missing":
         holder = _named(location[:-1]) or called
         return source.problem(place_of(node, location[:-1]), f"{holder} has no key {last!r}, and needs one")
@@ -120,30 +147,20 @@ def _named(location: Sequence[str | int]) -> str:
     return repr(location[-1]) if location else ""
 
 
-def _unknown(key: str, model: type[BaseModel]) -> tuple[str, str]:
-    if key in schema.LATER:
-        if key in _keys(schema.PrepareEntry):
-            return f"the key {key!r} is not supported here yet", "in this version only 'prepare' has it"
-        return f"the key {key!r} is not supported yet", "remove it; docs/matrix.md lists the keys of this version"
-    if model is schema.MatrixFile and key in _keys(schema.Defaults):
-        return f"unknown key {key!r}", f"{key!r} belongs in 'defaults', for all jobs, or in a job"
-    for called, place in _PLACES.items():
-        if key in _keys(place):
+def _unknown(key: str, known: list[str]) -> tuple[str, str]:
+    for called, model in _PLACES.items():
+        if key in _keys(model, ()):
             return f"unknown key {key!r}", f"{key!r} belongs in {called}"
-    return f"unknown key {key!r}", nearest(key, _keys(model))
+    return f"unknown key {key!r}", nearest(key, known)
 
 
-def _keys(model: type[BaseModel]) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _at(model: type[BaseModel], location: Sequence[str | int]) -> type[BaseModel]:
-    """The model of what ``location`` leads to from a value of ``model``."""
+def _keys(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
+    """The keys that the model at ``location`` knows."""
     for step in location:
         field = next((f for name, f in model.model_fields.items() if (f.alias or name) == step), None)
         if field is not None:
             model = _model_in(field.annotation) or model
-    return model
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:

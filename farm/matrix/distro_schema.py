@@ -11,10 +11,11 @@ import re
 from collections.abc import Callable
 from typing import Annotated, TypeAlias
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from farm.matrix import scalars
-from farm.matrix.schema import Closed, Name, Raw, Sha256, Tag, Text
+from farm.matrix.fields import Name, Raw, Sha256, Shaped, Short, Tag, Text
+from farm.matrix.model import Closed
 from farm.model.machine import NAMES, OTHER_NAMES
 from farm.model.reference import is_loopback
 
@@ -98,43 +99,61 @@ def keyring(value: object) -> str:
     return found
 
 
-Day: TypeAlias = Annotated[str, BeforeValidator(_day)]
-Arch: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_machines)]
-Manager: TypeAlias = Annotated[str, BeforeValidator(_manager)]
+_TEXT: dict[str, object] = {"type": "string", "pattern": r"\S"}
+_MACHINE: dict[str, object] = {"enum": list(NAMES)}
+Day: TypeAlias = Annotated[
+    str, BeforeValidator(_day), WithJsonSchema({"type": "string", "pattern": f"^{_DAY.pattern}$|^$"})
+]
+Arch: TypeAlias = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_machines),
+    WithJsonSchema({"anyOf": [_MACHINE, {"type": "array", "items": _MACHINE, "minItems": 1}]}),
+]
+Manager: TypeAlias = Annotated[str, BeforeValidator(_manager), WithJsonSchema({"enum": list(MANAGERS)})]
 Release: TypeAlias = Annotated[
-    str, BeforeValidator(_as_written(_WORD, "a release", "use letters, digits, '.', '_' and '-', at most 64"))
+    str,
+    BeforeValidator(_as_written(_WORD, "a release", "use letters, digits, '.', '_' and '-', at most 64")),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": f"^{_WORD.pattern}$"}]}),
 ]
 Component: TypeAlias = Annotated[
     str,
     BeforeValidator(_as_written(_COMPONENT, "a component", "use letters, digits, '.', '_', '-' and '/', at most 64")),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": f"^{_COMPONENT.pattern}$"}]}),
 ]
 Package: TypeAlias = Annotated[
     str,
     BeforeValidator(scalars.matching(_PACKAGE, "a package", "use letters, digits and any of + . _ @ : -, at most 128")),
+    WithJsonSchema({"type": "string", "pattern": f"^{_PACKAGE.pattern}$"}),
 ]
-Repository: TypeAlias = Annotated[str, BeforeValidator(repository)]
-Keyring: TypeAlias = Annotated[str, BeforeValidator(keyring)]
+Repository: TypeAlias = Annotated[
+    str, BeforeValidator(repository), WithJsonSchema({"type": "string", "pattern": "^https?://"})
+]
+Keyring: TypeAlias = Annotated[str, BeforeValidator(keyring), WithJsonSchema(_TEXT)]
 
 
 class RecipeEntry(Closed):
-    """``bootstrap``: made of packages by the distribution's own tool."""
+    """Made of packages by the distribution's own tool."""
 
-    manager: Manager
-    release: Release
-    repositories: list[Repository]
-    components: list[Component] = Field(default_factory=list)
-    keyring: Keyring = ""
-    packages: list[Package] = Field(default_factory=list)
+    manager: Manager = Field(description="Who makes it.")
+    release: Release = Field(description="Its suite, or release version.")
+    repositories: list[Repository] = Field(description="Addresses, the main one first.")
+    components: list[Component] = Field(default_factory=list, description="Those of apt's repositories; [main].")
+    keyring: Keyring = Field(
+        default="", description="apt: a package that holds the keys; others: the address of a key."
+    )
+    packages: list[Package] = Field(
+        default_factory=list, description="What it is made of; with apt, what it has besides."
+    )
 
 
 class SourceEntry(Closed):
-    """An item of ``sources`` that is a mapping."""
+    """One place to have a root filesystem from."""
 
     NEEDED = frozenset({"rootfs", "sha256", "bootstrap"})
 
-    rootfs: Text | None = None
-    sha256: Sha256 | None = None
-    bootstrap: RecipeEntry | None = None
+    rootfs: Text | None = Field(default=None, description="A tarball, a directory, an address, or host.")
+    sha256: Sha256 | None = Field(default=None, description="That of the tarball.")
+    bootstrap: RecipeEntry | None = Field(default=None, description="In place of rootfs: made of packages.")
 
 
 class DistroEntry(Closed):
@@ -142,16 +161,18 @@ class DistroEntry(Closed):
 
     NEEDED = frozenset({"name", "rootfs", "sources"})
 
-    name: Name
-    rootfs: Text | None = None
-    sha256: Sha256 | None = None
-    sources: list[Raw] | None = None
-    arch: Arch = ()
-    tags: list[Tag] = Field(default_factory=list)
-    eol: Day = ""
+    name: Name = Field(description="What jobs call it.")
+    rootfs: Text | None = Field(default=None, description="A tarball, a directory, an address, or host.")
+    sha256: Sha256 | None = Field(default=None, description="That of the tarball.")
+    sources: Annotated[list[Raw], Shaped(list[Annotated[SourceEntry, Short(_TEXT)]])] | None = Field(
+        default=None, description="In place of rootfs: several places, tried in turn."
+    )
+    arch: Arch = Field(default=(), description="The machine its programs are for, or those it can be had for.")
+    tags: list[Tag] = Field(default_factory=list, description="Words that templates can use, as distro.tags.")
+    eol: Day = Field(default="", description="The day its makers stop to mend it, like 2028-06-30.")
 
 
 class CatalogueFile(Closed):
-    """One file of ``distros/``."""
+    """One file of distros/."""
 
     distros: list[Raw]

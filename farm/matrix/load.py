@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 from farm.matrix import schema
 from farm.matrix.assemble import Context, assemble
 from farm.matrix.catalogue import Catalogue, folders_of, read_catalogue, select_distros
 from farm.matrix.check import check
-from farm.matrix.document import Matrix, PrepareStep, Template, Test
+from farm.matrix.document import Layer, Matrix, Test
 from farm.matrix.expand import expand
-from farm.matrix.parts import env_templates
-from farm.matrix.prepare_entry import prepare_step
+from farm.matrix.parts import variables
 from farm.matrix.problems import MatrixError, Problem
+from farm.matrix.service_images import ServiceImages
+from farm.matrix.settings import Reading, layer, pace
 from farm.matrix.shipped import SHIPPED
 from farm.matrix.source import SourceText, read_source
 from farm.matrix.tree import MappingNode, Node, SequenceNode, compose
@@ -49,67 +51,67 @@ def _matrix(path: str, source: SourceText, root: Node, catalogue: Catalogue, pro
     if not isinstance(root, MappingNode):
         return None
     before = len(problems)
-    distros = _distros(source, root, catalogue, problems)
+    distros, known = _distros(source, root, catalogue, problems)
     lenient = len(problems) > before or not distros
-    defaults, env, whole = _shared(source, root, problems)
-    prepare = _prepare(source, root, defaults, problems)
     if lenient and not distros:
         # A stand-in, so that templates are looked at all the same; the file is refused anyway.
         distros = (Distro("host", (Source(SourceKind.HOST),)),)
+    images = ServiceImages(source, known, distros, problems)
+    reading = Reading(source, images, problems)
+    layers, whole = _shared(reading, root)
     names = tuple(distro.name for distro in distros)
-    tests = _tests(Context(source, root, names, defaults, env, lenient, prepare), problems)
+    warnings: list[Problem] = []
+    tests = _tests(Context(reading, root, known, names, layers, lenient, warnings))
     name = (file.name if file else None) or os.path.splitext(os.path.basename(path))[0]
     # Without all of the shared env a sound template would seem to use undefined names: nothing is expanded then.
-    return Matrix(path, name, source, distros, tests if whole else ())
+    return Matrix(path, name, source, (*distros, *images.more), tests if whole else (), tuple(warnings))
 
 
 def _distros(
     source: SourceText, root: MappingNode, catalogue: Catalogue, problems: list[Problem]
-) -> tuple[Distro, ...]:
+) -> tuple[tuple[Distro, ...], Catalogue]:
     items = root.values.get("distros")
     if not isinstance(items, SequenceNode):
-        return ()
+        return (), catalogue
     if not items.items:
         problems.append(source.problem(items.place, "an empty list leaves no distro to run on"))
     return select_distros(source, items, catalogue, problems)
 
 
-def _shared(
-    source: SourceText, root: MappingNode, problems: list[Problem]
-) -> tuple[schema.Defaults, tuple[tuple[str, Template], ...], bool]:
-    """The defaults, the env that all jobs share, and whether all of both is there."""
-    env: tuple[tuple[str, Template], ...] = ()
-    variables: schema.Variables | None = schema.Variables({})
-    defaults: schema.Defaults | None = schema.Defaults()
+def _shared(reading: Reading, root: MappingNode) -> tuple[tuple[Layer, ...], bool]:
+    """What the file and its defaults say, and whether all of both is there."""
+    found: list[schema.Variables | schema.Defaults | None] = []
+    layers: list[Layer] = []
     node = root.values.get("env")
     if isinstance(node, MappingNode):
-        variables = check(source, node, schema.Variables, "env", problems)
-        env += env_templates(source, root, ("env",), variables.root if variables else {}, problems)
+        own = check(reading.source, node, schema.Variables, "env", reading.problems)
+        layers.append(
+            Layer(
+                env=variables(own.root) if own else (),
+                places={f"env.{name}": key.place for name, key in node.keys.items()},
+            )
+        )
+        found.append(own)
     node = root.values.get("defaults")
     if isinstance(node, MappingNode):
-        defaults = check(source, node, schema.Defaults, "defaults", problems)
-        env += env_templates(source, root, ("defaults", "env"), defaults.env if defaults else {}, problems)
-    return defaults or schema.Defaults(), env, None not in (variables, defaults)
+        defaults = check(reading.source, node, schema.Defaults, "defaults", reading.problems)
+        if defaults is not None:
+            made = layer(reading, node, defaults)
+            layers.append(replace(made, said={**made.said, **pace(defaults.strategy)}))
+        found.append(defaults)
+    return tuple(layers), None not in found
 
 
-def _prepare(
-    source: SourceText, root: MappingNode, defaults: schema.Defaults, problems: list[Problem]
-) -> PrepareStep | None:
-    """That of the defaults, looked at once and not once a job."""
-    if defaults.prepare is None:
-        return None
-    return prepare_step(source, root, ("defaults", "prepare"), defaults.prepare, problems)
-
-
-def _tests(context: Context, problems: list[Problem]) -> tuple[Test, ...]:
+def _tests(context: Context) -> tuple[Test, ...]:
     jobs = context.root.values.get("jobs")
     if not isinstance(jobs, MappingNode):
         return ()
     if not jobs.values:
-        problems.append(context.source.problem(jobs.place, "there are no jobs"))
+        context.report(jobs.place, "there are no jobs")
     tests = []
     for name, node in jobs.values.items():
-        entry = check(context.source, node, schema.JobEntry, f"the job {name!r}", problems)
-        if entry is not None and (test := assemble(context, jobs.keys[name], node, entry, problems)) is not None:
+        reading = context.reading
+        entry = check(reading.source, node, schema.JobEntry, f"the job {name!r}", reading.problems)
+        if entry is not None and (test := assemble(context, jobs.keys[name], node, entry)) is not None:
             tests.append(test)
     return tuple(tests)

@@ -8,43 +8,47 @@ from collections.abc import Iterable
 from farm.matrix import schema
 from farm.matrix.check import place_of
 from farm.matrix.document import PrepareStep
-from farm.matrix.parts import env_templates, merged_limits, shell_words, template
+from farm.matrix.mounting import host_path, inside, is_kernels, wrong_source, wrong_target
+from farm.matrix.parts import limits, template, variables
 from farm.matrix.problems import Problem
 from farm.matrix.source import SourceText
 from farm.matrix.tree import Node, Scalar
-from farm.model.build import Bind
+from farm.model.build import Bind, Network
 
 _TIMEOUT_S = 1800.0
-_KERNELS_OWN = ("/proc", "/sys", "/dev")
 
 
 def prepare_step(
     source: SourceText, node: Node, location: tuple[str, ...], entry: schema.PrepareEntry, problems: list[Problem]
-) -> PrepareStep:
-    """The step that ``entry`` says, which stands at ``location`` below ``node``; errors are appended to ``problems``."""
-    if entry.resources.disk is not None:
+) -> PrepareStep | None:
+    """The step that ``entry`` says, which stands at ``location`` below ``node``; errors are appended to ``problems``.
+
+    None where its script is an empty text: nothing is to be prepared.
+    """
+    if not entry.run.text.strip():
+        return None
+    if entry.resources is not None and entry.resources.disk is not None:
         place = place_of(node, (*location, "resources", "disk"))
         remedy = "remove it: what prepare writes becomes an image, on the disk of the farm's folder"
         problems.append(source.problem(place, "the disk of a prepare has no quota", remedy))
     return PrepareStep(
         run=template(entry.run),
-        shell=shell_words(source, entry.shell, problems) if entry.shell else (),
-        env=env_templates(source, node, (*location, "env"), entry.env, problems),
-        network=entry.network,
-        binds=_binds(source, entry.mounts, problems),
+        shell=entry.shell or (),
+        env=variables(entry.env),
+        network=entry.network or Network.NONE,
+        binds=_binds(source, entry.mounts or (), problems),
         timeout_s=entry.timeout or _TIMEOUT_S,
-        limits=merged_limits(schema.Resources(), entry.resources),
+        limits=limits(entry.resources),
     )
 
 
 def _binds(source: SourceText, mounts: Iterable[schema.PrepareMount], problems: list[Problem]) -> tuple[Bind, ...]:
     found: dict[str, Bind] = {}
     for mount in mounts:
-        path = os.path.abspath(os.path.join(os.path.dirname(source.file), mount.source.text))
-        target = "/" + os.path.normpath(mount.target.text).lstrip("/")
+        path, target = host_path(source.file, mount.source.text), inside(mount.target.text)
         for scalar, wrong in (
-            (mount.source, _source(mount.source, path)),
-            (mount.target, _target(mount.target, target)),
+            (mount.source, _wrong_source(mount.source, path)),
+            (mount.target, wrong_target(mount.target.text)),
         ):
             if wrong:
                 problems.append(source.problem(scalar.place, *wrong))
@@ -55,32 +59,11 @@ def _binds(source: SourceText, mounts: Iterable[schema.PrepareMount], problems: 
     return tuple(found.values())
 
 
-def _source(scalar: Scalar, path: str) -> tuple[str, str] | None:
-    """What is wrong with a source, as message and remedy."""
-    if os.path.realpath(path) == "/":
-        return f"{scalar.text!r} is this host's own root", "mount only what the command needs"
-    if not os.path.exists(path):
-        remedy = f"paths are relative to the file they are in: looked for {path}"
-        return f"no file or directory {scalar.text!r}", remedy
-    if not os.path.isdir(path) and not os.path.isfile(path):
+def _wrong_source(scalar: Scalar, path: str) -> tuple[str, str] | None:
+    """Beyond ``wrong_source``: its content is part of what an image is."""
+    wrong = wrong_source(scalar.text, path)
+    if wrong is None and not os.path.isdir(path) and not os.path.isfile(path):
         return f"{scalar.text!r} is neither a file nor a directory", "its content decides whether an image is the same"
-    if _is_kernels(os.path.realpath(path)):
+    if wrong is None and is_kernels(os.path.realpath(path)):
         return f"{scalar.text!r} is the kernel's own, and nothing that lies on a disk", "copy what is needed to a file"
-    return None
-
-
-def _target(scalar: Scalar, target: str) -> tuple[str, str] | None:
-    """What is wrong with a target, as message and remedy."""
-    if not scalar.text.startswith("/"):
-        return f"a target is an absolute path in the container, not {scalar.text!r}", "write it like /src"
-    if ".." in scalar.text.split("/"):
-        return f"'..' in the target {scalar.text!r}", "write where it leads"
-    if target == "/":
-        return "the root of the container is its image", "choose a folder below it, like /src"
-    if _is_kernels(target):
-        return f"nothing can be mounted at {target!r}", "/proc, /sys and /dev are the container's own"
-    return None
-
-
-def _is_kernels(path: str) -> bool:
-    return any(path == each or path.startswith(f"{each}/") for each in _KERNELS_OWN)
+    return wrong

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from farm.matrix.document import Template
 from farm.matrix.problems import Problem
 from farm.matrix.source import Place, SourceText
 from farm.matrix.template import Renderer, Scope, TemplateError
-from farm.matrix.uses import NOTHING, Uses, uses
+from farm.matrix.uses import NOTHING, Uses, undefined, uses
 
+_Made = TypeVar("_Made", str, bool)
 Render: TypeAlias = Callable[[Scope], str]
+Decide: TypeAlias = Callable[[Scope], bool]
 
 
 class Rendering:
@@ -25,27 +27,45 @@ class Rendering:
 
     def compiled(self, template: Template) -> Render | None:
         """The template's function, or None and a problem."""
+        if template.raw:
+            return lambda _scope: template.text
         try:
             return self._renderer.compile(template.text)
         except TemplateError as error:
             self.report(template.place_of(error.line), error.message)
             return None
 
-    def rendered(self, template: Template, render: Render | None, scope: Scope) -> str | None:
-        """The text, or None where that cannot be had."""
+    def condition(self, template: Template) -> Decide | None:
+        """The function of an expression, or None and a problem."""
+        try:
+            return self._renderer.condition(template.text)
+        except TemplateError as error:
+            self.report(template.place_of(error.line), error.message)
+            return None
+
+    def rendered(
+        self, template: Template, render: Callable[[Scope], _Made] | None, scope: Scope, *, condition: bool = False
+    ) -> _Made | None:
+        """What the template's function makes of ``scope``, or None where that cannot be had."""
         if render is None:
             return None
         try:
             return render(scope)
         except TemplateError as error:
-            for each in (*error.others, error):
-                self.report(template.place_of(each.line), each.message)
+            self.report(template.place_of(error.line), error.message)
+            if error.undefined:
+                # The render ended at the first; whoever reads of it wants to know of the others.
+                tree = self._renderer.parse(template.text, condition=condition)
+                for line, message in undefined(tree, scope) if tree is not None else ():
+                    self.report(template.place_of(line), message)
             return None
 
-    def uses(self, template: Template) -> Uses:
+    def uses(self, template: Template, *, condition: bool = False) -> Uses:
         """What of the scope the template names; nothing where it is malformed, which ``compiled`` reports."""
+        if template.raw:
+            return NOTHING
         try:
-            tree = self._renderer.parse(template.text)
+            tree = self._renderer.parse(template.text, condition=condition)
         except TemplateError:
             return NOTHING
         return uses(tree) if tree is not None else NOTHING

@@ -105,7 +105,7 @@ def size_bytes(value: object) -> int:
     """A size in bytes of at least 1 MiB, so that a forgotten suffix is noticed."""
     size = _size(value)
     if size < 1 << 20:
-        message = f"{scalar(value).text} is {size} bytes, and a container needs at least 1M"
+        message = f"{scalar(value).text} is {size} bytes, and at least 1M is wanted here"
         raise refused(message, "write it like 512M or 4G")
     return size
 

@@ -10,8 +10,9 @@ parentheses; ``not`` binds closest, then ``and``. A word with spaces or parenthe
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TypeAlias
@@ -23,6 +24,7 @@ _TOKEN = re.compile(
     r"""\s*(?:(?P<paren>[()])|(?P<quote>["'])(?P<quoted>.*?)(?P=quote)|(?P<word>[^\s()"']+)|(?P<end>$))"""
 )
 _MAX_DEPTH = 50
+_SHOWN = 10
 _Predicate: TypeAlias = Callable[[str], bool]
 
 
@@ -44,6 +46,19 @@ def select(
         and (not tags or any(fnmatchcase(tag, glob) for tag in job.tags for glob in tags))
         and (wanted is None or wanted(job.id.lower()))
     )
+
+
+def find_job(jobs: Sequence[Job], wanted: str) -> Job:
+    """The job with the id ``wanted``, or the only one in whose id it occurs. Raises ``UsageError`` with those it may mean."""
+    found = [job for job in jobs if job.id == wanted] or [job for job in jobs if wanted.lower() in job.id.lower()]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        close = difflib.get_close_matches(wanted, [job.id for job in jobs], n=3, cutoff=0.5)
+        remedy = f"did you mean {' or '.join(close)}?" if close else "farm list shows the jobs there are"
+        raise UsageError(f"no job is called {wanted!r}", remedy=remedy)
+    shown = [job.id for job in found[:_SHOWN]] + ([f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else [])
+    raise UsageError(f"{wanted!r} may be any of {len(found)} jobs", "\n".join(shown), "write the whole id, in quotes")
 
 
 @dataclass(frozen=True, slots=True)

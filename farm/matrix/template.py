@@ -10,14 +10,14 @@ macro can call itself. So the language here is a subset, held in five places:
 - lists hold no lists, so that nothing grows by a power each time it is put into another;
 - attributes of anything but the scope's own mappings do not exist, so there is nothing to climb out by.
 
-The scope: ``matrix.<axis>``, ``distro.name``, ``distro.tags``, ``job.name``, ``env.<name>``; other names are errors. Those of
-``prepare`` can name the facts of the image too, as ``distro.<fact>``.
+The scope: ``matrix.<axis>``, ``distro.name``, ``distro.tags``, ``distro.<fact>`` of the image, ``job.name``, ``env.<name>``;
+other names are errors. The condition of an ``if`` is one expression of the same language, and is true or false: a text such
+as ``false``, which Python counts as true, is refused.
 """
 
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TypeAlias
@@ -25,11 +25,13 @@ from typing import TypeAlias
 import jinja2
 from jinja2 import nodes
 from jinja2.exceptions import SecurityError
+from jinja2.parser import Parser
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import SandboxedEnvironment
 
+from farm.matrix.simple import simple
+
 MAX_STEPS = 20_000
-_MOST_ABSENT = 20
 MAX_VALUE_CHARACTERS = 64 << 10
 MAX_OUTPUT_BYTES = (128 << 10) - 1
 """The longest text that can be one argument of a program (MAX_ARG_STRLEN of execve(2), less the NUL)."""
@@ -54,17 +56,18 @@ _KEPT_FILTERS = (
 )  # fmt: skip
 
 
+GLOBALS = frozenset({"range", "loop"})
+"""Names that are always there, or in a loop."""
+
+
 class TemplateError(Exception):
-    """A template that cannot be rendered; ``line`` is the line of its text, from 1.
+    """A template that cannot be rendered; ``line`` is the line of its text, from 1. ``undefined``: for a name's sake."""
 
-    ``others`` are further errors of the same render, before this one.
-    """
-
-    def __init__(self, message: str, line: int, others: tuple[TemplateError, ...] = ()) -> None:
+    def __init__(self, message: str, line: int, *, undefined: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.line = line
-        self.others = others
+        self.undefined = undefined
 
 
 class Renderer:
@@ -72,56 +75,65 @@ class Renderer:
 
     def __init__(self) -> None:
         self._environment = _Environment()
-        self._compiled: dict[str, Callable[[Scope], str]] = {}
+        self._compiled: dict[tuple[str, bool], Callable[[Scope], str]] = {}
 
     def compile(self, text: str) -> Callable[[Scope], str]:
         """A function from scope to rendered text. Both raise ``TemplateError``."""
-        render = self._compiled.get(text)
-        if render is None:
-            render = self._compiled[text] = self._function(text)
-        return render
+        return self._once(text, False)
 
-    def parse(self, text: str) -> nodes.Template | None:
+    def condition(self, text: str) -> Callable[[Scope], bool]:
+        """A function from scope to whether the expression ``text`` is true. Both raise ``TemplateError``."""
+        render = self._once(text, True)
+        return lambda scope: bool(render(scope))
+
+    def parse(self, text: str, *, condition: bool = False) -> nodes.Template | None:
         """The syntax tree of ``text``; None where it is text only. Raises ``TemplateError``."""
-        if "{{" not in text and "{%" not in text:
+        if not condition and is_plain(text):
             return None
         try:
-            return self._environment.parse(text)
+            return self._environment.condition(text) if condition else self._environment.parse(text)
         except jinja2.TemplateSyntaxError as error:
             raise TemplateError(_tidy(error.message or "malformed template"), error.lineno) from None
         except (RecursionError, MemoryError, OverflowError, ValueError, SyntaxError):
             raise TemplateError("too deeply nested or too large a template", 1) from None
 
-    def _function(self, text: str) -> Callable[[Scope], str]:
-        if "{{" not in text and "{%" not in text:
+    def _once(self, text: str, condition: bool) -> Callable[[Scope], str]:
+        render = self._compiled.get((text, condition))
+        if render is None:
+            render = self._compiled[text, condition] = self._function(text, condition)
+        return render
+
+    def _function(self, text: str, condition: bool) -> Callable[[Scope], str]:
+        tree = self.parse(text, condition=condition)
+        if tree is None:
             _bounded((text,), 1)
             return lambda _scope: text
+        environment = self._environment
+        names: dict[str, object] = dict(environment.globals)
         try:
-            template = self._environment.from_string(text)
-        except jinja2.TemplateSyntaxError as error:
-            raise TemplateError(_tidy(error.message or "malformed template"), error.lineno) from None
+            template = environment.from_string(tree)
         except (RecursionError, MemoryError, OverflowError, ValueError, SyntaxError):
             raise TemplateError("too deeply nested or too large a template", 1) from None
-        environment = self._environment
 
         def render(scope: Scope) -> str:
             environment.steps = 0
-            environment.absent = {}
-            message, line, text = "", 1, ""
             try:
-                text = _bounded(template.root_render_func(template.new_context(scope)), 1)
+                # What template.new_context does, which looks at more than there is here.
+                context = environment.context_class(environment, {**names, **scope}, None, template.blocks)
+                return _bounded(template.root_render_func(context), 1)
             except TemplateError as error:
-                message, line = error.message, _line(template, error.__traceback__) or error.line
+                raise TemplateError(error.message, _line(template, error.__traceback__) or error.line) from None
             except (ArithmeticError, jinja2.TemplateError, LookupError, RecursionError, TypeError, ValueError) as error:
-                message, line = _tidy(str(error)) or type(error).__name__, _line(template, error.__traceback__) or 1
-            absent = [TemplateError(*each) for each in _numbered(template, environment.absent)]
-            if message:
-                raise TemplateError(message, line, tuple(absent))
-            if absent:
-                raise TemplateError(absent[-1].message, absent[-1].line, tuple(absent[:-1]))
-            return text
+                message = _tidy(str(error)) or type(error).__name__
+                line = _line(template, error.__traceback__) or 1
+                raise TemplateError(message, line, undefined=isinstance(error, jinja2.UndefinedError)) from None
 
-        return render
+        return simple(tree, render)
+
+
+def is_plain(text: str) -> bool:
+    """Whether there is nothing in ``text`` to be rendered."""
+    return "{{" not in text and "{%" not in text
 
 
 class _Environment(SandboxedEnvironment):
@@ -132,7 +144,7 @@ class _Environment(SandboxedEnvironment):
     def __init__(self) -> None:
         super().__init__(
             undefined=_Undefined,
-            finalize=self._printed,
+            finalize=_printed,
             keep_trailing_newline=True,
             cache_size=0,
             # A shell's ${#name} is not the start of a comment: what begins one holds a NUL, which no text here does.
@@ -140,25 +152,22 @@ class _Environment(SandboxedEnvironment):
             comment_end_string="\0#}",
         )
         self.steps = 0
-        self.absent: dict[
-            tuple[str, int], None
-        ] = {}  # what was to be printed and is not defined: message, line of the code
         kept = {name: self.filters[name] for name in _KEPT_FILTERS}
-        self.filters = kept | dict(_TEXT_FILTERS) | {"_steps": self._count_steps, "_item": _item}
+        self.filters = kept | dict(_TEXT_FILTERS) | {"_steps": self._count_steps, "_item": _item, "_truth": _truth}
         self.globals = {"range": _range}
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         return _restricted(super()._parse(source, name, filename), self)
 
-    def _printed(self, value: object) -> str:
-        """What an output becomes. A name that is not defined is kept in mind, so that all of them can be told at once."""
-        if isinstance(value, jinja2.Undefined) and len(self.absent) < _MOST_ABSENT:
-            try:
-                return str(value)  # which raises
-            except jinja2.UndefinedError as error:
-                self.absent[_tidy(str(error)), sys._getframe(1).f_lineno] = None
-                return ""
-        return value if isinstance(value, str) else _text(value)
+    def condition(self, source: str) -> nodes.Template:
+        """The template that is ``1`` where the expression ``source`` is true, and empty where it is false."""
+        parser = Parser(self, source, state="variable")
+        expression = parser.parse_expression()
+        if not parser.stream.eos:
+            raise jinja2.TemplateSyntaxError(f"{parser.stream.current.value!r} does not belong here", 1)
+        true = nodes.Output([nodes.TemplateData("1", lineno=1)], lineno=1)
+        test = _filtered(expression, "_truth")
+        return _restricted(nodes.Template([nodes.If(test, [true], [], [], lineno=1)], lineno=1), self)
 
     def _count_steps(self, items: Iterable[object]) -> Iterator[object]:
         for item in items:
@@ -267,10 +276,24 @@ def _text(value: object) -> str:
     return str(value)
 
 
+def _printed(value: object) -> str:
+    return value if isinstance(value, str) else _text(value)
+
+
 def _item(value: object) -> object:
     if isinstance(value, (str, int, float, jinja2.Undefined)) or value is None:
         return value
     raise SecurityError("a list holds texts and numbers only")
+
+
+def _truth(value: object) -> bool:
+    """What a condition comes to. A text counts as neither: 'false' and '0' would be true."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, jinja2.Undefined):
+        str(value)  # which raises
+    shown = repr(value) if isinstance(value, (str, int, float)) else f"a {type(value).__name__}"
+    raise SecurityError(f"an if is true or false, and this is {shown}: compare it, as in matrix.opt == 'O2'")
 
 
 def _join(items: Iterable[object], separator: object = "") -> str:
@@ -309,18 +332,20 @@ class _Undefined(jinja2.StrictUndefined):
 
     @property
     def _undefined_message(self) -> str:
-        return self._undefined_hint or f"{self._undefined_name!r} is not defined; there are matrix, distro, job and env"
+        return self._undefined_hint or not_there(str(self._undefined_name))
+
+
+def not_there(name: str) -> str:
+    """What is said of a name that is none of the scope."""
+    return f"{name!r} is not defined; there are matrix, distro, job and env"
 
 
 def not_in(obj: Mapping[str, object], attribute: str) -> str:
     """What is said of a name that is no key of ``obj``."""
+    if attribute.startswith("FARM_"):
+        return f"{attribute!r} is set in the container only: the script has it as ${attribute}"
     known = ", ".join(map(repr, list(obj)[:20]))
     return f"{attribute!r} is not defined here; there {'is' if len(obj) == 1 else 'are'} {known or 'none'}"
-
-
-def _numbered(template: jinja2.Template, absent: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
-    for message, line in absent:
-        yield message, template.get_corresponding_lineno(line)
 
 
 def _line(template: jinja2.Template, trace: TracebackType | None) -> int:

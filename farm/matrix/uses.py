@@ -1,25 +1,41 @@
 """What of its scope a template names, read from its syntax tree: pure.
 
 ``matrix.opt`` and ``matrix['opt']`` name one axis. Where ``matrix`` itself is used, in a loop, a variable or by one of its
-methods, any axis may be meant.
+methods, any axis may be meant; and so with ``env``, ``distro`` and ``job``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from jinja2 import nodes
 
-from farm.matrix.template import DICT_METHODS
+from farm.matrix.template import DICT_METHODS, GLOBALS, Scope, not_in, not_there
+
+IN_IMAGE = frozenset({"name", "tags"})
+"""What of ``distro`` is no fact of an image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Uses:
-    """``axes`` are the names after ``matrix``, None for all; ``facts`` those after ``distro``, with the line of each."""
+    """``axes``, ``env`` and ``job`` are the names after ``matrix``, ``env`` and ``job``, None for all.
+
+    ``facts`` are those after ``distro``, with the line of each. ``distro`` says that the job's distro makes a difference, and
+    ``whole_distro`` that all of it may be meant.
+    """
 
     axes: frozenset[str] | None = frozenset()
+    env: frozenset[str] | None = frozenset()
+    job: frozenset[str] | None = frozenset()
     facts: frozenset[tuple[str, int]] = frozenset()
-    job: bool = False
+    distro: bool = False
+    whole_distro: bool = False
+
+    @property
+    def of_image(self) -> bool:
+        """Whether it names what is known only when the image is there."""
+        return self.whole_distro or any(name not in IN_IMAGE for name, _ in self.facts)
 
 
 NOTHING = Uses()
@@ -27,20 +43,71 @@ NOTHING = Uses()
 
 def uses(tree: nodes.Template) -> Uses:
     """What is named anywhere in ``tree``, whether or not a render comes there."""
-    names = [name for name in tree.find_all(nodes.Name) if name.ctx == "load"]
+    named: dict[str, list[tuple[str, int] | None]] = {"matrix": [], "env": [], "job": [], "distro": []}
+    for name, member, _ in _members(tree):
+        if name in named:
+            named[name].append(member)
+    facts = named["distro"]
+    return Uses(
+        axes=_names(named["matrix"]),
+        env=_names(named["env"]),
+        job=_names(named["job"]),
+        facts=frozenset(each for each in facts if each),
+        distro=bool(facts),
+        whole_distro=None in facts,
+    )
+
+
+def undefined(tree: nodes.Template, scope: Scope) -> list[tuple[int, str]]:
+    """Line and message of each name in ``tree`` that ``scope`` does not have, but for those that the template asks after."""
+    asked = _asked_after(tree)
+    own = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"} | GLOBALS
+    found: dict[tuple[int, str], None] = {}
+    for name, member, line in _members(tree):
+        if name not in scope:
+            if name not in own and (name, None) not in asked:
+                found[line, not_there(name)] = None
+        elif member is not None and member[0] not in scope[name] and (name, member[0]) not in asked:
+            found[member[1], not_in(scope[name], member[0])] = None
+    return list(found)
+
+
+def _members(tree: nodes.Template) -> Iterator[tuple[str, tuple[str, int] | None, int]]:
+    """Each name that is read: what stands after it and on which line, None for nothing or a method; and its own line."""
     members: dict[int, tuple[str, int]] = {}
     found: list[nodes.Getattr | nodes.Getitem] = [*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)]
     for each in found:
         member = _member(each)
         if member is not None and member not in DICT_METHODS:
             members[id(each.node)] = member, each.lineno
-    axes = [members.get(id(name)) for name in names if name.name == "matrix"]
-    facts = [members.get(id(name)) for name in names if name.name == "distro"]
-    return Uses(
-        axes=None if None in axes else frozenset(each[0] for each in axes if each),
-        facts=frozenset(each for each in facts if each),
-        job=any(name.name == "job" for name in names),
-    )
+    for name in tree.find_all(nodes.Name):
+        if name.ctx == "load":
+            yield name.name, members.get(id(name)), name.lineno
+
+
+def _asked_after(tree: nodes.Template) -> set[tuple[str, str | None]]:
+    """What stands before ``default`` or ``is defined``, and after an ``in``."""
+    places: list[nodes.Node] = []
+    for filtered in tree.find_all(nodes.Filter):
+        if filtered.name in ("default", "d") and filtered.node is not None:
+            places.append(filtered.node)
+    places.extend(test.node for test in tree.find_all(nodes.Test) if test.name in ("defined", "undefined"))
+    found: set[tuple[str, str | None]] = set()
+    for place in places:
+        if isinstance(place, nodes.Name):
+            found.add((place.name, None))
+        elif isinstance(place, (nodes.Getattr, nodes.Getitem)) and isinstance(place.node, nodes.Name):
+            found.add((place.node.name, _member(place)))
+    for compared in tree.find_all(nodes.Compare):
+        for operand in compared.ops:
+            if operand.op in ("in", "notin") and isinstance(operand.expr, nodes.Name):
+                wanted = compared.expr.value if isinstance(compared.expr, nodes.Const) else None
+                found.add((operand.expr.name, wanted))
+    return found
+
+
+def _names(members: list[tuple[str, int] | None]) -> frozenset[str] | None:
+    return None if None in members else frozenset(each[0] for each in members if each)
 
 
 def _member(node: nodes.Getattr | nodes.Getitem) -> str | None:
@@ -48,3 +115,8 @@ def _member(node: nodes.Getattr | nodes.Getitem) -> str | None:
     if isinstance(node, nodes.Getattr):
         return node.attr
     return node.arg.value if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str) else None
+
+
+def missing_env(uses_: Uses, late: Mapping[str, object] | frozenset[str]) -> bool:
+    """Whether it names one of the variables ``late``."""
+    return bool(late) if uses_.env is None else any(name in late for name in uses_.env)

@@ -57,8 +57,10 @@ class Job:
     ``group`` a single one; 0 and empty for no such bound. ``fail_fast`` cancels the test's other jobs once one is bad.
     The higher ``priority`` goes first.
 
-    ``late`` says that ``script``, ``env`` or ``condition`` (that of ``if``) are templates still, for they name facts of an
-    image that is not there yet: whoever has it makes the job whole.
+    ``late`` says that some of ``script``, ``env``, ``always``, ``debug``, ``condition`` and what ``services`` run are
+    templates still, for they name facts of an image that is not there yet: ``farm.matrix.late`` makes the job whole.
+    ``condition`` is that of ``if``, empty for none. Of a job that is not ``late`` a ``condition`` is the reason why it is
+    ``skipped`` and never run, as a sentence for people: what decides it was known when the matrix was expanded.
     """
 
     id: str

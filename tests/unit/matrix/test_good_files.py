@@ -38,6 +38,7 @@ def test_a_small_file_gets_the_documented_defaults(read, tmp_path) -> None:
             axes=(),
             argv=("sh", "-e", "-c", "make"),
             script="make",
+            shell=("sh", "-e"),
             timeout_s=600.0,
             limits=Limits(),
             skip_exit_code=77,
