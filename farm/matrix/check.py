@@ -128,7 +128,7 @@ def _problem(source: SourceText, node: Node, detail: ErrorDetails, model: type[B
     if last == "[key]":
         return source.problem(key_place(node, location[:-1]), *detail["msg"].partition("\n")[::2])
     if detail["type"] == "extra_forbidden":
-        return source.problem(key_place(node, location), *_unknown(last, _keys(model, location[:-1])))
+        return source.problem(key_place(node, location), *_unknown(last, model, location[:-1]))
     if detail["type"] == "missing":
         holder = _named(location[:-1]) or called
         return source.problem(place_of(node, location[:-1]), f"{holder} has no key {last!r}, and needs one")
@@ -147,11 +147,13 @@ def _named(location: Sequence[str | int]) -> str:
     return repr(location[-1]) if location else ""
 
 
-def _unknown(key: str, known: list[str]) -> tuple[str, str]:
+def _unknown(key: str, whole: type[BaseModel], location: Sequence[str | int]) -> tuple[str, str]:
+    if whole is schema.MatrixFile and not location and key in _keys(schema.Defaults, ()):
+        return f"unknown key {key!r}", f"{key!r} belongs in 'defaults', for all jobs, or in a job"
     for called, model in _PLACES.items():
         if key in _keys(model, ()):
             return f"unknown key {key!r}", f"{key!r} belongs in {called}"
-    return f"unknown key {key!r}", nearest(key, known)
+    return f"unknown key {key!r}", nearest(key, _keys(whole, location))
 
 
 def _keys(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
