@@ -14,7 +14,8 @@ _DEFAULT_PATH = "/usr/bin:/bin"
 
 
 def spawn(argv: tuple[str, ...], environment: dict[str, str], actions: list[tuple[object, ...]]) -> int:
-    """The pid of ``argv``, in a session of its own: posix_spawn(3), which copies no page tables.
+    """The pid of ``argv``, in a session of its own: posix_spawn(3), which copies no page tables. It has this process's real
+    ids for all of its ids (``process.lend``).
 
     A name without a slash is looked for in the command's own PATH, as execvp(3) does. Raises ``KernelError``: ENOENT, EACCES
     or ENOEXEC with a hint that tells a missing command from a missing interpreter, and both from a wrong processor.
@@ -31,6 +32,7 @@ def spawn(argv: tuple[str, ...], environment: dict[str, str], actions: list[tupl
                 environment,
                 file_actions=actions,
                 setsid=True,
+                resetids=True,
                 setsigmask=(),
                 setsigdef=_RESTORED,
             )

@@ -11,7 +11,7 @@ reads it must not believe a container anything:
 =======================================================================  =================================
 in                                                                       descriptors
 =======================================================================  =================================
-("spawn", number, argv, environment, directory, terminal)                0 or 3
+("spawn", number, argv, environment, directory, terminal, identity)      0 or 3
 ("signal", number, signal)                                               -
 ("release",)                                                             -
 =======================================================================  =================================
@@ -19,7 +19,7 @@ in                                                                       descrip
 =======================================================================  =================================
 out                                                                      descriptors
 =======================================================================  =================================
-started, number, seconds on the monotonic clock                          terminal's other end, or none
+started, number, seconds on the monotonic clock                          [terminal's other end,] [root, its namespace]
 exited, number, wait status, seconds on the monotonic clock              -
 failed, number, step, errno, message, hint                               -
 =======================================================================  =================================
@@ -86,12 +86,15 @@ class Init:
         environment: dict[str, str],
         directory: str,
         terminal: bytes,
+        identity: tuple[int, ...],
         descriptors: Sequence[int],
         direct: tuple[str, ...] = (),
+        root: tuple[int, ...] = (),
     ) -> None:
         """Start a command in a session of its own and say so; on failure say why. Closes ``descriptors``.
 
-        ``direct`` is tried in place of ``argv`` first, and its failure is nobody's business.
+        ``identity`` is the uid, the gid and further groups that it has, empty for ours: root's. ``direct`` is tried in place
+        of ``argv`` first, and its failure is nobody's business. ``root`` goes along with the good news, and is closed.
         """
         master = slave = -1
         try:
@@ -106,19 +109,31 @@ class Init:
             os.chdir(directory)
             try:
                 self._set_oom_score(_OOM_FIRST)
+                if identity:
+                    process.lend(*identity)
                 pid = _first(direct, environment, actions) or command.spawn(argv, environment, actions)
             finally:
+                if identity:
+                    process.lend(0, 0)
                 self._set_oom_score(0)
                 os.chdir("/")
             self._children[pid] = number
-            self._say("started", number, time.monotonic(), descriptors=(master,) if terminal else ())
+            self._say("started", number, time.monotonic(), descriptors=((master,) if terminal else ()) + root)
         except OSError as error:
             step = "working-directory" if error.filename == directory else "exec"
             self.say_failed(number, step, error)
         finally:
-            for fd in (master, slave, *descriptors):
+            for fd in (master, slave, *descriptors, *root):
                 if fd >= 0:
                     os.close(fd)
+
+    def open_root(self) -> tuple[int, ...]:
+        """Descriptors of the root directory and of the mount namespace; the caller closes them.
+
+        Whoever holds both sees all of the container's files, mounts below the root included, also when it has ended.
+        """
+        root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        return root, os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
 
     def loop(self, *, hold: bool) -> None:
         """Serve until the main command has ended (and, where ``hold``, somebody said to go), or nobody is there."""
@@ -141,8 +156,8 @@ class Init:
             return False
         op, *fields = marshal.loads(data)
         if op == "spawn":
-            number, argv, environment, directory, terminal = fields
-            self.spawn(number, argv, environment, directory, terminal, descriptors)
+            number, argv, environment, directory, terminal, identity = fields
+            self.spawn(number, argv, environment, directory, terminal, identity, descriptors)
         elif op == "signal":
             self._signal(*fields)
         return bool(op != "release")

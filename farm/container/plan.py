@@ -7,6 +7,7 @@ The zygote lives in a tiny root file system of its own, which every container st
     /c              where a container mounts its scratch space:
     /c/root         its root file system: an overlay
     /c/upper /c/work, /c/upper1 /c/work1, ...   the writable half of each overlay
+    /c/mount0/lower upper work merged, ...      the same of each mount whose writes vanish
 
 Two facts shape the order. An overlay merges directories but lets a directory of its upper layer hide anything else below
 it, so making /proc, /sys, /dev and /etc in the upper layer first means that whatever an image has under these names,
@@ -20,7 +21,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from farm.container.spec import ContainerSpec, Host
+from farm.container.spec import ContainerSpec, Host, MountPoint
 from farm.kernel.mount import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
 from farm.model.build import Network
 
@@ -112,6 +113,18 @@ class BindInside:
 
 
 @dataclass(frozen=True, slots=True)
+class AttachMount:
+    """Attach the detached mount that came as further descriptor ``index`` at ``point.target``, as ``BindInside`` does."""
+
+    index: int
+    point: MountPoint
+
+    @property
+    def step(self) -> str:
+        return f"mount {self.point.source} at {self.point.target}"
+
+
+@dataclass(frozen=True, slots=True)
 class BindCgroups:
     """Show the container's own v1 groups, read-only, below ``target``."""
 
@@ -199,6 +212,7 @@ Operation = (
     | MountDisk
     | Bind
     | BindInside
+    | AttachMount
     | BindCgroups
     | MakeDirectory
     | WriteFile
@@ -248,11 +262,13 @@ def middle(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
     """Its file systems, and what is hidden of them."""
     resolv_conf = WriteFile(f"{_upper(0)}/etc/resolv.conf", spec.resolv_conf)
     network = _network(host) if spec.network is Network.NONE else ()
-    file_systems = (*_overlays(spec), _proc(), *network, *_dev(host.id_base), *_sys(host), *_hidden(host))
+    file_systems = (*_overlays(spec), _proc(), *network, *_dev(host.id_base), *_sys(host))
     return (
         resolv_conf,
         *file_systems,
+        *(() if spec.bare else _hidden(host)),
         *(BindInside(each.source, each.target, not each.writable) for each in spec.binds),
+        *(AttachMount(number + spec.on_disk, point) for number, point in enumerate(spec.mounts)),
     )
 
 

@@ -15,9 +15,10 @@ from functools import lru_cache
 from farm.cgroup.base import Group
 from farm.container import plan
 from farm.container.socketcall import READS_MEMORY
-from farm.container.spec import ContainerSpec, Host
+from farm.container.spec import ContainerSpec, Host, MountPoint
 from farm.kernel import capability, process
-from farm.kernel.mount import MS_BIND
+from farm.kernel.mount import MS_BIND, MS_NODEV
+from farm.model.mount import MountMode
 
 Argument = int | str | bytes
 Call = tuple[str, str, tuple[Argument, ...]]
@@ -35,7 +36,16 @@ def program(spec: ContainerSpec, host: Host, group: Group) -> Program:
     It is ``lower(plan.plan(spec, host), ...)``, but what thousands of containers have in common is lowered once.
     """
     common = replace(
-        spec, argv=(), direct=(), environment=(), hostname="", working_directory="", hold=False, terminal=b""
+        spec,
+        argv=(),
+        direct=(),
+        identity=(),
+        environment=(),
+        hostname="",
+        working_directory="",
+        hold=False,
+        keep_root=False,
+        terminal=b"",
     )
     first, middle, last = _common(common, host)
     cgroups = () if host.cgroup2 else lower((plan.BindCgroups(plan.CGROUP),), host, group)
@@ -84,6 +94,8 @@ def _lowered(operation: plan.Operation, host: Host, group: Group | None) -> tupl
             return (bind, ("make_read_only", (os.fsencode(target), 0))) if read_only else (bind,)
         case plan.BindInside(source, target, read_only):
             return (("bind_inside", (source, plan.ROOT, target, int(read_only))),)
+        case plan.AttachMount(index, point):
+            return _attached(index, point)
         case plan.BindCgroups(target):
             return _cgroups(target, group) if group is not None else ()
         case plan.MakeDirectory(path, mode):
@@ -106,6 +118,23 @@ def _lowered(operation: plan.Operation, host: Host, group: Group | None) -> tupl
 
 def _mount(source: str, target: str, fstype: str, flags: int, data: str = "") -> _Bare:
     return "mount", (os.fsencode(source), os.fsencode(target), fstype, flags, os.fsencode(data))
+
+
+def _attached(index: int, point: MountPoint) -> tuple[_Bare, ...]:
+    if point.mode is not MountMode.OVERLAY:
+        return (("attach_inside", (index, plan.ROOT, point.target, int(point.mode is MountMode.RO))),)
+    own = f"{plan.SCRATCH}/mount{index}"
+    lower, upper, work, merged = (f"{own}/{name}" for name in ("lower", "upper", "work", "merged"))
+    options = plan.overlay_options((lower,), upper, work)
+    shown = f"{merged}/{point.name}" if point.name else merged
+    return (
+        ("make_directory", (own, 0o755)),
+        *(("make_directory", (path, 0o700)) for path in (lower, work, merged)),
+        ("attach", (index, lower)),
+        ("make_alike", (upper, lower)),
+        _mount("farm", merged, "overlay", MS_NODEV, options),
+        ("bind_inside", (shown, plan.ROOT, point.target, 0)),
+    )
 
 
 def _cgroups(target: str, group: Group) -> tuple[_Bare, ...]:

@@ -21,6 +21,7 @@ _LOOPBACK_UP = (
     b"lo" + bytes(14) + (0x1 | 0x40).to_bytes(2, sys.byteorder) + bytes(14)
 )  # struct ifreq: IFF_UP | IFF_RUNNING
 _FILE_TYPE, _PIPE, _DIRECTORY = 0o170000, 0o010000, 0o040000  # S_IFMT, S_IFIFO and S_IFDIR of inode(7)
+_HARMLESS = m.MOUNT_ATTR_NOSUID | m.MOUNT_ATTR_NODEV
 _REHEARSALS = 32
 _REHEARSAL = tuple(
     ("rehearse", call, arguments)
@@ -49,19 +50,20 @@ class SetupError(Exception):
 class Setup:
     """What a program needs besides itself. Descriptors are borrowed, but for ``oom_fd`` and ``listener_fd``: made on the way.
 
-    ``userns_fds`` are the user namespaces that containers may enter, none without; ``disk_fd`` is the scratch space's block
-    device or -1; ``filters`` are compiled seccomp programs by id; ``stdio`` what the command will have as 0, 1 and 2.
+    ``userns_fds`` are the user namespaces that containers may enter, none without; ``further`` is the scratch space's block
+    device, if there is one, then detached mounts; ``filters`` are compiled seccomp programs by id; ``stdio`` what the
+    command will have as 0, 1 and 2.
     ``oom_fd`` is PID 1's /proc/self/oom_score_adj, opened while it can be; ``listener_fd`` answers for the filter, -1 where
     nobody does.
     """
 
-    __slots__ = ("_disk_fd", "_filters", "_stdio", "_userns_fds", "listener_fd", "oom_fd")
+    __slots__ = ("_filters", "_further", "_stdio", "_userns_fds", "listener_fd", "oom_fd")
 
     def __init__(
-        self, userns_fds: tuple[int, ...], disk_fd: int, filters: dict[int, bytes], stdio: tuple[int, ...]
+        self, userns_fds: tuple[int, ...], further: tuple[int, ...], filters: dict[int, bytes], stdio: tuple[int, ...]
     ) -> None:
         self._userns_fds = userns_fds
-        self._disk_fd = disk_fd
+        self._further = further
         self._filters = filters
         self._stdio = stdio
         self.oom_fd = -1
@@ -109,30 +111,39 @@ class Setup:
 
     def bind_inside(self, source: str, root: str, target: str, read_only: int) -> None:
         """Bind ``source`` at ``target`` below ``root``, by descriptor."""
-        flags = m.MOUNT_ATTR_NOSUID | m.MOUNT_ATTR_NODEV | (m.MOUNT_ATTR_RDONLY if read_only else 0)
+        flags = _HARMLESS | (m.MOUNT_ATTR_RDONLY if read_only else 0)
         tree = m.open_tree(source)
-        root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             m.mount_setattr("", flags, dir_fd=tree)
-            is_directory = os.fstat(tree).st_mode & _FILE_TYPE == _DIRECTORY
-            point = files.made_inside(root_fd, target, is_directory=is_directory)
-            try:
-                if (os.fstat(point).st_mode & _FILE_TYPE == _DIRECTORY) != is_directory:
-                    there, given = ("a file", "a folder") if is_directory else ("a folder", "a file")
-                    hint = f"the image has {there} there, and the source is {given}"
-                    raise KernelError("move_mount", errno.ENOTDIR, (target,), hint)
-                m.move_mount(tree, "", dir_fd=point)
-            finally:
-                os.close(point)
+            _move_inside(tree, root, target)
         finally:
-            os.close(root_fd)
             os.close(tree)
+
+    def attach_inside(self, index: int, root: str, target: str, read_only: int) -> None:
+        """Attach the detached mount ``index`` at ``target`` below ``root``, by descriptor."""
+        tree = self._further[index]
+        m.mount_setattr("", _HARMLESS | (m.MOUNT_ATTR_RDONLY if read_only else 0), dir_fd=tree)
+        _move_inside(tree, root, target)
+
+    def attach(self, index: int, target: str) -> None:
+        """Attach the detached mount ``index`` at ``target``, a directory that only the farm made; nothing writes to it."""
+        tree = self._further[index]
+        m.mount_setattr("", _HARMLESS | m.MOUNT_ATTR_RDONLY, dir_fd=tree)
+        m.move_mount(tree, target)
+
+    def make_alike(self, path: str, model: str) -> None:
+        """A new directory with owner, mode and times of ``model``: an overlay shows its upper layer's."""
+        status = os.stat(model)
+        os.mkdir(path, 0o700)
+        os.chown(path, status.st_uid, status.st_gid)
+        os.chmod(path, status.st_mode & 0o7777)
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
     def mount_disk(self, target: str, owner: int) -> None:
         """Mount the block device that came with the request; its file system is ext4."""
         # A node of our own: the host's /dev is out of sight here, and this goes with the namespace.
         m.mount("node", "/node", "tmpfs", m.MS_NOSUID | m.MS_NOEXEC, "mode=700")
-        os.mknod("/node/disk", 0o60600, os.fstat(self._disk_fd).st_rdev)
+        os.mknod("/node/disk", 0o60600, os.fstat(self._further[0]).st_rdev)
         m.mount("/node/disk", target, "ext4", m.MS_NODEV)
         m.umount2("/node", m.MNT_DETACH)
         os.rmdir(f"{target}/lost+found")
@@ -190,13 +201,33 @@ class Setup:
             seccomp.load_filter(self._filters[filter_id])
 
 
+def _move_inside(tree: int, root: str, target: str) -> None:
+    """Attach the detached mount ``tree`` at ``target`` below ``root``, which is made where it is not there."""
+    root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        is_directory = os.fstat(tree).st_mode & _FILE_TYPE == _DIRECTORY
+        point = files.made_inside(root_fd, target, is_directory=is_directory)
+        try:
+            if files.file_system(point) in files.KERNEL_FILE_SYSTEMS:
+                raise KernelError("move_mount", errno.EPERM, (target,), "it leads to the kernel's own files")
+            if (os.fstat(point).st_mode & _FILE_TYPE == _DIRECTORY) != is_directory:
+                there, given = ("a file", "a folder") if is_directory else ("a folder", "a file")
+                hint = f"the image has {there} there, and the source is {given}"
+                raise KernelError("move_mount", errno.ENOTDIR, (target,), hint)
+            m.move_mount(tree, "", dir_fd=point)
+        finally:
+            os.close(point)
+    finally:
+        os.close(root_fd)
+
+
 def rehearse() -> None:
     """Perform what changes nothing a few times over.
 
     The interpreter specialises code that runs often, in place. In a container everything runs once: it would begin with
     that in each one, and never get far. What has been rehearsed before the memory is copied is done with.
     """
-    setup = Setup((), -1, {}, ())
+    setup = Setup((), (), {}, ())
     for _ in range(_REHEARSALS):
         setup.perform(_REHEARSAL)
         m.umount2("/c", m.MNT_DETACH)

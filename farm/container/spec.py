@@ -8,6 +8,7 @@ from farm.kernel import capability
 from farm.model.build import Bind, Network
 from farm.model.distro import Overlay
 from farm.model.limits import Limits
+from farm.model.mount import MountMode
 
 NO_NETWORK = "# loopback only: this container has no network\n"
 LOOPBACK_HOSTS = (
@@ -20,18 +21,34 @@ LOOPBACK_HOSTS = (
 
 
 @dataclass(frozen=True, slots=True)
+class MountPoint:
+    """Where a detached mount, whose descriptor comes with the request, is attached.
+
+    ``source`` is the host's path, for messages. With ``name`` it is the folder of that file, and the file alone is shown.
+    """
+
+    source: str
+    target: str
+    mode: MountMode
+    name: str = ""
+    is_directory: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerSpec:
     """One container, as the engine asks the launcher for it.
 
     ``overlays`` are host paths (the launcher maps them to its idmapped views). ``environment`` is what the command gets,
-    whole. ``direct``, where it is not empty, is tried in place of ``argv`` first. ``capabilities`` are bits.
+    whole. ``direct``, where it is not empty, is tried in place of ``argv`` first. ``identity`` is the uid, gid and further
+    groups of the command, empty for root. ``mounts`` are in the order of their descriptors. ``capabilities`` are bits.
     ``filter_id`` names a seccomp filter the launcher was given before, 0 for none. ``on_disk`` says that the scratch
     space is a block device whose descriptor comes with the request, instead of a tmpfs; ``scratch_dir``, where it is not
     empty, that it is this empty directory of the host, which keeps what is written. ``personality`` is the execution
     domain of personality(2): PER_LINUX32 makes uname(2) speak to 32-bit programs. ``hold`` keeps the container after its
     command has ended until it is released. ``terminal``, where it is not empty, is the size (``struct winsize``) of a
-    pseudo-terminal for the command; its other end comes back with the answer. ``hosts`` goes before what /etc/hosts says of
-    the container itself.
+    pseudo-terminal for the command; its other end comes back with the answer. ``bare`` leaves out what hides and
+    locks parts of /proc and /sys. ``keep_root`` sends back descriptors of its root directory and its mount namespace, so that
+    its files stay when it has ended. ``hosts`` goes before what /etc/hosts says of the container itself.
     """
 
     overlays: tuple[Overlay, ...]
@@ -51,6 +68,10 @@ class ContainerSpec:
     hold: bool = False
     terminal: bytes = b""
     direct: tuple[str, ...] = ()
+    identity: tuple[int, ...] = ()
+    mounts: tuple[MountPoint, ...] = ()
+    bare: bool = False
+    keep_root: bool = False
     resolv_conf: str = NO_NETWORK
     hosts: str = LOOPBACK_HOSTS
 

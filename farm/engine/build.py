@@ -60,7 +60,7 @@ class LocalBuilder:
                 finally:
                     deadline.cancel()
                 await log.finish()
-                return _reason(ended, build, timed_out=deadline.passed)
+                return _reason(ended, build, timed_out=bool(deadline.passed))
         finally:
             await client.close()
 

@@ -5,14 +5,24 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from dataclasses import replace
 
 from farm.container.spec import ContainerSpec
-from farm.engine import abi, direct, verdict
-from farm.engine.deadline import Deadline
+from farm.engine import abi, artifacts, direct, secrets, verdict
+from farm.engine.after import scripts
+from farm.engine.artifacts import Left
+from farm.engine.course import Course, Script, is_held
 from farm.engine.disk import make_disk
+from farm.engine.environment import environment
 from farm.engine.failure import StepError, errored, step
+from farm.engine.idmaps import IdMaps
 from farm.engine.log import LogCapture
+from farm.engine.mask import Mask
+from farm.engine.mounts import Trees, open_all
+from farm.engine.skip import last_line
 from farm.engine.thread import in_thread
+from farm.engine.user import Identity, identity
+from farm.engine.verdict import Verdict
 from farm.errors import FarmError
 from farm.kernel import capability
 from farm.kernel.userns import IdMap
@@ -20,6 +30,7 @@ from farm.launcher.client import Client
 from farm.launcher.container import Container, Ended
 from farm.launcher.filter import compile_filter
 from farm.model.job import Attempt, Job
+from farm.model.outcome import Outcome
 from farm.model.paths import host_name, safe_name
 from farm.model.ports import EngineInfo, Work
 
@@ -28,7 +39,7 @@ GRACE_S = 5.0
 """Between SIGTERM and SIGKILL of a job that ran past its timeout."""
 
 _FAREWELL_S = 5.0
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_NO_TREES = Trees([], [], [])
 
 
 class LocalEngine:
@@ -36,7 +47,8 @@ class LocalEngine:
 
     Logs go to ``run_dir``/logs/<job>/<attempt>.log. ``views`` are the directories that images lie in: the store, and the
     host's own folders for the ``host`` image. ``id_map`` is the range of the shared user namespace, None for none.
-    ``scratch_dir`` is where the disks of jobs with ``resources.disk`` take their space, ``run_dir`` where not said.
+    ``scratch_dir`` is the farm's own folder, where the disks of jobs with ``resources.disk`` take their space: ``run_dir``
+    where not said.
     """
 
     def __init__(
@@ -57,6 +69,8 @@ class LocalEngine:
         self._log_cap_bytes = log_cap_bytes
         self._grace_s = grace_s
         self._scratch_dir = run_dir if scratch_dir is None else scratch_dir
+        self._home = scratch_dir or ""
+        self._id_maps = IdMaps()
         self._client: Client | None = None
         self._restart = asyncio.Lock()
         self._filters: dict[int, int] = {}  # capabilities -> filter id
@@ -79,12 +93,16 @@ class LocalEngine:
         started_at = time.time()
         name = f"logs/{safe_name(work.job.id)}/{work.number}.log"
         try:
-            log = LogCapture(os.path.join(self._run_dir, name), self._log_cap_bytes)
-        except OSError as error:
-            return errored(work, started_at, "open log", error)
+            with step("secrets"):
+                hidden = secrets.values(work.job.secrets, os.environ)
+            with step("open log"):
+                mask = Mask(hidden.values()) if hidden else None
+                log = LogCapture(os.path.join(self._run_dir, name), self._log_cap_bytes, mask)
+        except StepError as error:
+            return errored(work, started_at, error.step, error.cause)
         self._running[work.job.id] = None
         try:
-            return await self._attempt(work, log, name, started_at)
+            return await self._attempt(work, hidden, log, name, started_at)
         except StepError as error:
             return errored(work, started_at, error.step, error.cause)
         except OSError as error:
@@ -107,22 +125,33 @@ class LocalEngine:
         client, self._client = self._client, None
         if client is not None:
             await client.close()
+        await self._id_maps.close()
         if self._null_fd >= 0:
             os.close(self._null_fd)
             self._null_fd = -1
 
-    async def _attempt(self, work: Work, log: LogCapture, log_path: str, started_at: float) -> Attempt:
+    async def _attempt(
+        self, work: Work, hidden: dict[str, str], log: LogCapture, log_path: str, started_at: float
+    ) -> Attempt:
         job = work.job
         launched_s = time.monotonic()
-        container = await self._launched(work, log)
-        timed_out, ended = await self._watch(container, job.timeout_s)
-        await self._finish(log, container)
-        found = verdict.judge(
-            ended,
-            timed_out=timed_out,
-            cancelled=job.id in self._cancelled,
-            skip_exit_code=job.skip_exit_code,
-        )
+        container, spec = await self._launched(work, hidden, log)
+        course = Course(container, job, log, self._grace_s)
+        try:
+            ended, timed_out = await course.command()
+            if course.over:
+                log.close_write()
+                await self._finish(log, container)
+            else:
+                log.drain()
+            found = self._verdict(job, ended, timed_out, log)
+            if not course.over:
+                wanted = scripts(job, spec, found, (self._null_fd, log.write_fd, log.write_fd))
+                await self._after(course, wanted if ended.status is not None else (), log)
+                await self._finish(log, container)
+            found, left = await self._left(work, found, container, log)
+        finally:
+            container.let_go()
         command_started_s = container.started_s
         return Attempt(
             job_id=job.id,
@@ -138,7 +167,47 @@ class LocalEngine:
             log_path=log_path,
             log_bytes=log.kept_bytes,
             log_truncated=log.lost_bytes > 0,
+            artifacts=left.artifacts,
+            artifacts_path=left.path,
+            cases_path=left.cases_path,
         )
+
+    async def _left(self, work: Work, found: Verdict, container: Container, log: LogCapture) -> tuple[Verdict, Left]:
+        """Copy what the attempt is to leave behind; the verdict as that makes it."""
+        asked = work.job.artifacts
+        if asked is None or not artifacts.wanted(asked, found.outcome) or container.root_fd < 0:
+            return found, Left()
+        name = f"{safe_name(work.job.id)}/{work.number}"
+        id_map = self._id_map if self._user_namespace else None
+        try:
+            left = await artifacts.collect(container.root_fd, asked, self._run_dir, name, id_map, log.mask)
+        except OSError as error:
+            log.note(f"artifacts could not be copied: {error}")
+            return verdict.without_artifacts(found, error), Left()
+        for note in left.notes:
+            log.note(note)
+        return replace(found, reason="; ".join(each for each in (found.reason, left.brief) if each)), left
+
+    def _verdict(self, job: Job, ended: Ended, timed_out: str, log: LogCapture) -> Verdict:
+        found = verdict.judge(
+            ended,
+            timed_out=timed_out,
+            cancelled=job.id in self._cancelled,
+            skip_exit_code=job.skip_exit_code,
+        )
+        if found.outcome is Outcome.SKIPPED:
+            found = replace(found, reason=last_line(log.path, log.kept_bytes) or found.reason)
+        return verdict.expected(found, job.expect)
+
+    async def _after(self, course: Course, wanted: tuple[Script, ...], log: LogCapture) -> None:
+        """Run what is to be run after the command, and let go of the container."""
+        try:
+            for script in wanted:
+                if not course.over:
+                    await course.script(script)
+        finally:
+            log.close_write()
+            await course.release()
 
     async def _finish(self, log: LogCapture, container: Container) -> None:
         """Read the log to its end, which does not come where a zygote that hangs still has the pipe in its queue."""
@@ -151,10 +220,14 @@ class LocalEngine:
             if self._client is not None:
                 self._client.give_up()
 
-    async def _launched(self, work: Work, log: LogCapture) -> Container:
-        """The attempt's container; the write end of ``log`` is then only its own. Raises ``StepError``."""
+    async def _launched(self, work: Work, hidden: dict[str, str], log: LogCapture) -> tuple[Container, ContainerSpec]:
+        """The attempt's container; the write end of ``log`` is then only its own, but for scripts. Raises ``StepError``."""
         job = work.job
         disk: tuple[int, ...] = ()
+        trees = _NO_TREES
+        most_id = self._id_map.count - 1 if self._id_map is not None and self._user_namespace else None
+        with step("user"):
+            who = identity(job.user, work.image.overlays, most_id)
         try:
             if job.limits.disk_bytes is not None:
                 with step("make disk"):
@@ -162,26 +235,26 @@ class LocalEngine:
             with step("launch"):
                 client = await self._zygote()
                 self._check_opt_outs(job)
-                spec = self._spec(work, client)
-                container = client.launch(spec, (self._null_fd, log.write_fd, log.write_fd, *disk))
+            if job.mounts:
+                with step("mount"):
+                    id_map = self._id_map if self._user_namespace else None
+                    trees = await open_all(job.mounts, who, self._home, id_map, self._id_maps)
+                for note in trees.notes:
+                    log.note(note)
+            with step("launch"):
+                spec = self._spec(work, client, who, trees, hidden)
+                descriptors = (self._null_fd, log.write_fd, log.write_fd, *disk, *trees.descriptors)
+                container = client.launch(spec, descriptors)
         finally:
+            trees.close()
             for fd in disk:
                 os.close(fd)
-        log.close_write()
+        if not is_held(job):
+            log.close_write()
         self._running[job.id] = container
         if job.id in self._cancelled:  # while it was on its way
             container.kill()
-        return container
-
-    async def _watch(self, container: Container, timeout_s: float) -> tuple[str, Ended]:
-        """Wait for the end; the text says which timeout the command ran past, if any."""
-        deadline = Deadline(container, timeout_s, self._grace_s)
-        try:
-            ended = await asyncio.shield(container.ended)  # who gives up waiting must not take it from the client
-        finally:
-            deadline.cancel()
-        overran = ended.status is not None and container.started_s and ended.at_s - container.started_s > timeout_s
-        return (f"ran longer than its timeout of {timeout_s:g} s" if deadline.passed or overran else ""), ended
+        return container, spec
 
     async def _zygote(self) -> Client:
         """The zygote's client; a zygote that died is replaced, so that a run outlives it."""
@@ -203,28 +276,36 @@ class LocalEngine:
 
     def _check_opt_outs(self, job: Job) -> None:
         """Raises ``FarmError`` where what ``job`` opts out of is all that would hold it."""
-        if job.cap_add and not self._user_namespace:
+        asked = "privileged" if job.privileged else f"cap-add: {', '.join(job.cap_add)}" if job.cap_add else ""
+        if asked and not self._user_namespace:
             raise FarmError(
-                f"cap-add: {', '.join(job.cap_add)} would hold on the host itself",
+                f"{asked} would hold on the host itself",
                 "this host gives containers no user namespace",
-                "take cap-add away, or see what farm doctor says of user namespaces",
+                f"take {asked.partition(':')[0]} away, or see what farm doctor says of user namespaces",
             )
 
-    def _spec(self, work: Work, client: Client) -> ContainerSpec:
+    def _spec(self, work: Work, client: Client, who: Identity, trees: Trees, hidden: dict[str, str]) -> ContainerSpec:
         job = work.job
-        capabilities = capability.mask(capability.DEFAULT) | capability.mask(job.cap_add)
+        added = capability.NAMES if job.privileged else job.cap_add
+        capabilities = capability.mask(capability.DEFAULT) | capability.mask(added)
         return ContainerSpec(
             overlays=work.image.overlays,
             argv=job.argv,
             direct=direct.words(job.argv, job.script),
-            environment=self._environment(work),
-            hostname=hostname(job),
+            environment=environment(work, self._run_id, who, hidden),
+            identity=who.ids,
+            working_directory=job.working_directory,
+            mounts=tuple(trees.points),
+            hostname=job.hostname or hostname(job),
             limits=job.limits,
             capabilities=capabilities,
-            no_new_privs=job.no_new_privs,
-            filter_id=self._filter(client, capabilities),
+            no_new_privs=job.no_new_privs and not job.privileged,
+            filter_id=0 if job.privileged else self._filter(client, capabilities),
+            bare=job.privileged,
             personality=abi.personality(work.image.facts.arch),
             on_disk=job.limits.disk_bytes is not None,
+            hold=is_held(job),
+            keep_root=job.artifacts is not None,
         )
 
     def _filter(self, client: Client, capabilities: int) -> int:
@@ -232,17 +313,6 @@ class LocalEngine:
             client.add_filter(len(self._filters) + 1, compile_filter(capabilities))
             self._filters[capabilities] = len(self._filters) + 1
         return self._filters[capabilities]
-
-    def _environment(self, work: Work) -> tuple[tuple[str, str], ...]:
-        job = work.job
-        given = {"PATH": _PATH, "HOME": "/root", "TERM": "dumb", "CI": "true", **dict(job.env)}
-        own = {
-            "FARM_RUN": self._run_id,
-            "FARM_JOB": job.id,
-            "FARM_ATTEMPT": str(work.number),
-            "FARM_DISTRO": job.distro,
-        }
-        return tuple({**given, **own}.items())
 
 
 def hostname(job: Job) -> str:

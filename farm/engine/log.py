@@ -1,11 +1,15 @@
-"""Captures what a command prints: a pipe, a file, a cap."""
+"""Captures what a command prints: a pipe, a file, a cap, and its secrets covered."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 
+from farm.engine.mask import Mask
+
 _CHUNK_BYTES = 1 << 16
+_ROOM_BYTES = 1 << 20
+_TURNS = 256  # whoever should have ended may still print, and must not keep the loop to itself
 _CHUNKS_A_TURN = 16  # so that one container's flood leaves the loop to the others
 
 
@@ -14,14 +18,35 @@ class LogCapture:
 
     Owns the pipe's read end and the file. ``write_fd`` is the pipe's other end, for the container: hand it over, then
     ``close_write``. What comes past the cap, or when the disk is full, is read and thrown away, so that the command neither
-    blocks nor gets SIGPIPE.
+    blocks nor gets SIGPIPE. What ``mask`` covers never reaches the file. ``heard_s`` is when something came last, on the
+    loop's clock.
     """
 
-    __slots__ = ("_cap_bytes", "_done", "_error", "_file", "_loop", "_read_fd", "kept_bytes", "lost_bytes", "write_fd")
+    __slots__ = (
+        "_cap_bytes",
+        "_done",
+        "_ends_line",
+        "_error",
+        "_file",
+        "_loop",
+        "_lost_since",
+        "_read_fd",
+        "heard_s",
+        "kept_bytes",
+        "lost_bytes",
+        "mask",
+        "path",
+        "write_fd",
+    )
 
-    def __init__(self, path: str, cap_bytes: int) -> None:
+    def __init__(self, path: str, cap_bytes: int, mask: Mask | None = None) -> None:
+        self.path = path
         self._loop = asyncio.get_running_loop()
         self._cap_bytes = cap_bytes
+        self.mask = mask
+        self._ends_line = True
+        self._lost_since = 0
+        self.heard_s = 0.0
         self.kept_bytes = 0
         self.lost_bytes = 0
         _make_folder(os.path.dirname(path))
@@ -38,21 +63,41 @@ class LogCapture:
             os.close(self.write_fd)
             self.write_fd = -1
 
+    def note(self, text: str) -> None:
+        """A line of the farm's own, after all that was printed until now; also past the cap, for there are few."""
+        self.drain()
+        self._mark_lost()
+        self._write((b"" if self._ends_line else b"\n") + f"[farm: {text}]\n".encode(errors="replace"))
+
+    def drain(self) -> None:
+        """Take in what has been printed until now, when whoever printed has ended."""
+        for _ in range(_TURNS):
+            if not self._read():
+                break
+        if self.mask is not None:
+            self._keep(self.mask.flush())
+
+    def quiet_s(self, since_s: float) -> float:
+        """For how long nothing has come, at most since ``since_s`` on the loop's clock; what waits to be read counts."""
+        self._read()
+        return self._loop.time() - max(self.heard_s, since_s)
+
+    def make_room(self) -> None:
+        """Let there be room for another command's output, whatever the one before has used up."""
+        self._cap_bytes = max(self._cap_bytes, self.kept_bytes + _ROOM_BYTES)
+
     async def finish(self) -> None:
-        """Read to the end, which comes when every process of the container is gone, and close the file.
+        """Read to the end, which comes when every process of the container is gone.
 
         Raises ``OSError`` (ENOSPC) where the file could not be written whole.
         """
-        try:
-            self._read()
-            await self._done
-            if self._error is not None:
-                raise self._error
-            if self.lost_bytes:
-                mark = f"\n[farm: log truncated after {self.kept_bytes} bytes, {self.lost_bytes} more were dropped]\n"
-                os.write(self._file, mark.encode())
-        finally:
-            self.close()
+        self._read()
+        await self._done
+        if self.mask is not None:
+            self._keep(self.mask.flush())
+        self._mark_lost()
+        if self._error is not None:
+            raise self._error
 
     def close(self) -> None:
         """Let go of everything, read or not; may be called twice."""
@@ -63,29 +108,45 @@ class LogCapture:
             os.close(self._file)
             self._read_fd = -1
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Take in what is there, a good piece at most; False where there is no more now."""
         try:
             for _ in range(_CHUNKS_A_TURN):
                 if self._done.done():
-                    return
+                    return False
                 data = os.read(self._read_fd, _CHUNK_BYTES)
                 if not data:
                     self._loop.remove_reader(self._read_fd)
                     self._done.set_result(None)
-                else:
-                    self._keep(data)
+                    return False
+                self.heard_s = self._loop.time()
+                self._keep(data if self.mask is None else self.mask.feed(data))
         except BlockingIOError:
-            pass
+            return False
+        return True
+
+    def _mark_lost(self) -> None:
+        lost, self._lost_since = self.lost_bytes - self._lost_since, self.lost_bytes
+        if lost and self._error is None:
+            mark = f"\n[farm: log truncated after {self.kept_bytes} bytes, {lost} more were dropped]\n"
+            kept = self.kept_bytes
+            self._write(mark.encode())
+            self.kept_bytes = kept
 
     def _keep(self, data: bytes) -> None:
         room = self._cap_bytes - self.kept_bytes if self._error is None else 0
         kept = data[:room] if room > 0 else b""
         self.lost_bytes += len(data) - len(kept)
+        self._write(kept)
+
+    def _write(self, data: bytes) -> None:
+        if data:
+            self._ends_line = data.endswith(b"\n")
         try:
-            while kept:
-                written = os.write(self._file, kept)
+            while data:
+                written = os.write(self._file, data)
                 self.kept_bytes += written
-                kept = kept[written:]
+                data = data[written:]
         except OSError as error:
             self._error = error
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from farm.launcher.container import Ended
 from farm.model.job import Failure
 from farm.model.outcome import Outcome
+from farm.model.rules import Expect
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,33 @@ def judge(ended: Ended, *, timed_out: str = "", cancelled: bool = False, skip_ex
     if code == skip_exit_code:
         return Verdict(Outcome.SKIPPED, f"exit status {code}")
     return Verdict(Outcome.FAILED, describe(code))
+
+
+def expected(found: Verdict, expect: Expect) -> Verdict:
+    """``found`` as the job's ``expect`` takes it. Only what its command did by itself can be as expected, or not.
+
+    An error of the farm, a lack of time or memory, a cancelled and a skipped job say nothing of what was to be shown.
+    """
+    if expect is Expect.FAIL and found.outcome is Outcome.FAILED:
+        return replace(found, outcome=Outcome.XFAILED, reason=f"{found.reason}, as expected")
+    if expect is Expect.FAIL and found.outcome is Outcome.PASSED:
+        return replace(found, outcome=Outcome.XPASSED, reason="passed, and was expected to fail")
+    if expect is Expect.ANY and found.outcome is Outcome.FAILED:
+        return replace(found, outcome=Outcome.PASSED, reason=f"{found.reason}, which may be")
+    return found
+
+
+def without_artifacts(found: Verdict, error: OSError) -> Verdict:
+    """``found`` where the host could not keep the attempt's artifacts: a good one is the farm's error then."""
+    if not found.outcome.good:
+        return found
+    failure = Failure("copy artifacts", str(error), error.errno or 0)
+    return Verdict(Outcome.ERROR, f"{failure.step}: {failure.message}", failure)
+
+
+def describe_status(wait_status: int) -> str:
+    """A wait status in words."""
+    return describe(os.waitstatus_to_exitcode(wait_status))
 
 
 def describe(code: int) -> str:

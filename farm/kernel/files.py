@@ -1,4 +1,4 @@
-"""openat2(2): opening a path without leaving a directory; syncfs(2)."""
+"""openat2(2): opening a path without leaving a directory; syncfs(2); fstatfs(2)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,33 @@ RESOLVE_IN_ROOT = 0x10
 _NR_openat2 = 437
 _DANGLING = "the image has a symbolic link there that leads to nothing: name the place that it should lead to"
 
+KERNEL_FILE_SYSTEMS = frozenset(
+    {
+        0x9FA0,  # proc
+        0x62656572,  # sysfs
+        0x27E0EB,  # cgroup
+        0x63677270,  # cgroup2
+        0x1CD1,  # devpts
+        0x64626720,  # debugfs
+        0x74726163,  # tracefs
+        0x73636673,  # securityfs
+        0xCAFE4A11,  # bpf
+        0xDE5E81E4,  # efivarfs
+        0x62656570,  # configfs
+        0xF97CFF8C,  # selinuxfs
+        0x6165676C,  # pstore
+        0x6E736673,  # nsfs
+        0x19800202,  # mqueue
+        0x42494E4D,  # binfmt_misc
+        0x65735543,  # fusectl
+    }
+)
+"""``f_type`` of what holds no files but the kernel's own (``include/uapi/linux/magic.h``)."""
+
+_STATFS_BYTES = 256  # struct statfs is 120 bytes or less, its first word f_type
+
 _syncfs = function("syncfs", ctypes.c_int)
+_fstatfs = function("fstatfs", ctypes.c_int, ctypes.c_char_p)
 
 
 class _OpenHow(ctypes.Structure):
@@ -83,3 +109,11 @@ def syncfs(fd: int) -> None:
     """Wait until everything written to the file system that ``fd`` is on has reached its disk. Holds the interpreter."""
     if _syncfs(fd):
         raise failed("syncfs", fd)
+
+
+def file_system(fd: int) -> int:
+    """``f_type`` of the file system that ``fd`` is on, which may be an O_PATH descriptor (Linux 3.12)."""
+    buffer = ctypes.create_string_buffer(_STATFS_BYTES)
+    if _fstatfs(fd, buffer):
+        raise failed("fstatfs", fd)
+    return int(ctypes.c_ulong.from_buffer(buffer).value & 0xFFFFFFFF)

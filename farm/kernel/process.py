@@ -216,6 +216,16 @@ class effective_user:
         prctl(PR_SET_DUMPABLE, 1)
 
 
+def lend(uid: int, gid: int, *groups: int) -> None:
+    """Be ``uid`` by real id only, with its groups: what posix_spawn(3) starts with POSIX_SPAWN_RESETIDS is that user alone.
+
+    This process keeps the effective and saved id 0, and with them its capabilities; ``lend(0, 0)`` takes all of it back.
+    """
+    os.setgroups(groups)
+    os.setresgid(gid, 0, 0)
+    os.setresuid(uid, 0, 0)
+
+
 def become(uid: int, gid: int, groups: tuple[int, ...] = ()) -> None:
     """Change every identity of this process for good, groups first while that is still allowed."""
     os.setgroups(groups)

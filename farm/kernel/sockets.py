@@ -20,8 +20,8 @@ SO_SNDBUFFORCE = 32  # asm-generic/socket.h; not in Python
 Socket = _socket.socket
 
 _INT_BYTES = 4
-_MOST_DESCRIPTORS = 8
-_ROOM = _socket.CMSG_SPACE(_MOST_DESCRIPTORS * _INT_BYTES)
+MOST_DESCRIPTORS = 64
+_ROOM = _socket.CMSG_SPACE(MOST_DESCRIPTORS * _INT_BYTES)
 
 
 def pair() -> tuple[Socket, Socket]:
@@ -30,7 +30,9 @@ def pair() -> tuple[Socket, Socket]:
 
 
 def receive(sock: Socket, most_bytes: int, flags: int = 0) -> tuple[bytes, tuple[int, ...]]:
-    """One message and the descriptors that came with it (eight at most), close-on-exec from the start; the caller owns them.
+    """One message and the descriptors that came with it (``MOST_DESCRIPTORS`` at most), which the caller owns.
+
+    They are close-on-exec from the start.
 
     ``socket.recv_fds`` of Python 3.11 ignores its flags, so that descriptors would leak into the next exec.
     """

@@ -23,7 +23,8 @@ def live(
 ) -> None:
     """The whole life of the child, as ``wire`` describes it. Never returns, never raises.
 
-    ``descriptors`` are the control socket, then 0, 1 and 2 of the command, then the scratch space's disk if there is one.
+    ``descriptors`` are the control socket, then 0, 1 and 2 of the command, then the scratch space's disk if there is one,
+    then detached mounts.
     """
     code = 1
     try:
@@ -34,11 +35,12 @@ def live(
         pid1 = Init(sockets.Socket(fileno=control))
         try:
             program, command, hold = marshal.loads(order)
-            setup = Setup(userns_fds, rest[3] if len(rest) > 3 else -1, filters, tuple(rest[:3]))
+            setup = Setup(userns_fds, tuple(rest[3:]), filters, tuple(rest[:3]))
             setup.perform(program)
             _settle(pid1, setup, rest[:3], title_area)
-            argv, environment, directory, terminal, direct = command
-            pid1.spawn(0, argv, environment, directory, terminal, rest[:3], direct)
+            argv, environment, directory, terminal, identity, keep_root, direct = command
+            root = pid1.open_root() if keep_root else ()
+            pid1.spawn(0, argv, environment, directory, terminal, identity, rest[:3], direct, root)
         except SetupError as error:
             pid1.say_failed(0, error.step, error.__cause__ or error)
         except BaseException as error:  # noqa: BLE001  # after a fork nothing may reach the parent's code

@@ -98,7 +98,7 @@ class Client:
         self._send(wire.FILTER, marshal.dumps((filter_id, bpf)))
 
     def launch(self, spec: ContainerSpec, descriptors: tuple[int, ...]) -> Container:
-        """Ask for a container; ``descriptors`` (0, 1 and 2 of its command, then its disk) stay the caller's.
+        """Ask for a container; ``descriptors`` (0, 1 and 2 of its command, then its disk, then its mounts) stay the caller's.
 
         What goes wrong on the way is the container's failure. Raises ``OSError`` (EMFILE) only where there is no socket for it.
         """
@@ -153,7 +153,15 @@ class Client:
         self, spec: ContainerSpec, container: Container, group: Group, control: int, descriptors: tuple[int, ...]
     ) -> None:
         assert self._host is not None, "not started"
-        command = (spec.argv, dict(spec.environment), spec.working_directory, spec.terminal, spec.direct)
+        command = (
+            spec.argv,
+            dict(spec.environment),
+            spec.working_directory,
+            spec.terminal,
+            spec.identity,
+            spec.keep_root,
+            spec.direct,
+        )
         order = marshal.dumps((program.program(spec, self._host, group), command, spec.hold))
         cgroup = (group.v2_fd,) if group.v2_fd >= 0 else ()
         if len(order) > wire.MOST_BYTES - 16:
@@ -202,7 +210,7 @@ class Client:
 
     def _over(self, container: Container) -> None:
         """A container has ended: its group is free."""
-        del self._containers[container.number]
+        self._containers.pop(container.number, None)
         if self._manager is None or container.group is None:
             return
         self._manager.release(container.group)

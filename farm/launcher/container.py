@@ -19,6 +19,7 @@ from farm.model.limits import Usage
 
 _MESSAGE_BYTES = 1 << 16
 _MAIN = 0
+_ROOT_AND_NAMESPACE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class Container:
 
     What PID 1 says is read when the container ends, or with ``hear``; for who wants to know at once, see ``listen``:
     thousands of short containers would otherwise each wake the loop three more times. Owns the control socket and, from
-    ``born`` on, the pidfd of PID 1. ``group`` is lent by the manager, and None where there was none to be had.
+    ``born`` on, the pidfd of PID 1. ``group`` is lent by the manager, and None where there was none to be had. One that keeps
+    its root keeps its group as well, which is charged for what was written, until ``let_go``.
     """
 
     __slots__ = (
@@ -62,6 +64,7 @@ class Container:
         "_exited",
         "_failure",
         "_heard",
+        "_kept",
         "_killed",
         "_loop",
         "_over",
@@ -83,6 +86,7 @@ class Container:
         self._killed = False
         self._exited: Message | None = None
         self._failure: Failure | None = None
+        self._kept: tuple[int, ...] = ()
         self.group: Group | None = None
         self.started_s: float | None = None
         self.ended: asyncio.Future[Ended] = self._loop.create_future()
@@ -99,10 +103,29 @@ class Container:
         """The command has ended, as far as heard."""
         return self._exited is not None
 
+    @property
+    def root_fd(self) -> int:
+        """The container's root directory, ours until ``let_go``; -1 where it keeps none, or its command never began."""
+        return self._kept[0] if self._kept else -1
+
+    def let_go(self) -> None:
+        """Let the root of a container that has ended vanish, and give its group back; may be called twice."""
+        kept, self._kept = self._kept, ()
+        for fd in kept:
+            os.close(fd)
+        if kept and self.ended.done():  # one that still runs gives its group back when it ends
+            self._over(self)
+
     def listen(self, heard: Callable[[Message, tuple[int, ...]], None]) -> None:
         """Call ``heard`` with everything PID 1 says, as soon as it does; descriptors with it are closed on return."""
         self._heard = heard
         self._loop.add_reader(self._control.fileno(), self.hear)
+
+    def end_of_command(self, message: Message) -> Ended:
+        """What can be said of the command, whose end ``message`` told, while the container is still there."""
+        usage = self.group.usage() if self.group is not None else Usage()
+        at_s = message.at_s or time.monotonic()
+        return Ended(message.status, usage, self._failure or message.failure, at_s)
 
     def signal(self, signum: int, number: int = _MAIN) -> None:
         """Send ``signum`` to the process group of command ``number``."""
@@ -134,9 +157,10 @@ class Container:
         *,
         directory: str = "/",
         terminal: bytes = b"",
+        identity: tuple[int, ...] = (),
     ) -> None:
         """Start a further command; its messages come to who listens. Descriptors stay the caller's."""
-        self._tell("spawn", number, argv, environment, directory, terminal, descriptors=descriptors)
+        self._tell("spawn", number, argv, environment, directory, terminal, identity, descriptors=descriptors)
 
     def born(self, pidfd: int) -> None:
         """PID 1 exists; takes over ``pidfd``."""
@@ -187,6 +211,7 @@ class Container:
         if message.number == _MAIN:
             if message.op == "started":
                 self.started_s = message.at_s
+                self._kept = tuple(map(os.dup, descriptors)) if len(descriptors) == _ROOT_AND_NAMESPACE else ()
             elif message.op == "exited":
                 self._exited = message
             elif message.op == "failed" and self._failure is None:
@@ -212,7 +237,8 @@ class Container:
             try:
                 if self.group is not None:
                     usage = self.group.usage()
-                self._over(self)
+                if not self._kept:
+                    self._over(self)
             except OSError as error:
                 self._failure = self._failure or Failure("read and free cgroup", *told(error))
             if not self.ended.done():
@@ -222,7 +248,7 @@ class Container:
                 self.ended.set_result(Ended(status, usage, self._failure, at_s))
 
     def _tell(
-        self, *message: str | int | bytes | tuple[str, ...] | dict[str, str], descriptors: tuple[int, ...] = ()
+        self, *message: str | int | bytes | tuple[str | int, ...] | dict[str, str], descriptors: tuple[int, ...] = ()
     ) -> None:
         # PID 1 listens all the time, so its socket is never full; and once it is gone there is nobody to be told.
         with contextlib.suppress(OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from farm.model.artifact import Artifact
 from farm.model.build import Bind, Network
 from farm.model.limits import Limits, Usage
 from farm.model.mount import Mount
@@ -132,7 +133,10 @@ class Attempt:
     Times: ``started_at`` is wall-clock seconds since the epoch, for people; ``setup_s`` (launch to command started) and
     ``duration_s`` (command started to ended) are from a monotonic clock. ``wait_status`` is as waitpid(2) gives it, None
     where the command never ran or its status was lost. ``log_bytes`` counts what was kept; ``log_truncated`` says that
-    more came. ``reason`` is the sentence a report shows. ``isolation`` names what was weakened, empty normally.
+    more came. ``reason`` is the sentence a report shows.
+
+    ``artifacts`` were copied to the folder ``artifacts_path``; ``cases_path`` is the file of the cases in those that are JUnit
+    (``farm.report.cases``). Both, like ``log_path``, are relative to the run's folder, and empty where there is none.
     """
 
     job_id: str
@@ -148,3 +152,6 @@ class Attempt:
     log_path: str = ""
     log_bytes: int = 0
     log_truncated: bool = False
+    artifacts: tuple[Artifact, ...] = ()
+    artifacts_path: str = ""
+    cases_path: str = ""

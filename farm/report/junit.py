@@ -2,19 +2,24 @@
 
 Valid for Jenkins' xUnit schema 10, which allows a case no properties. Names are job ids: unique, and the same in every run.
 Readers split ``classname`` at dots into packages, so it has none: ``ubuntu-14.04`` must not become package ``ubuntu-14``.
+
+Test cases of JUnit files among a job's artifacts follow it in its suite, those of its last attempt: their ``classname`` is the
+job's id without dots, then their own.
 """
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 
 import junitparser
 from junitparser import xunit2
 
+from farm.model.artifact import CaseOutcome
 from farm.model.job import Attempt
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunRecord
-from farm.report import summary, words
+from farm.report import cases, summary, words
 from farm.report.logs import tail
 from farm.report.text import body, line
 
@@ -26,6 +31,11 @@ _KINDS: dict[Outcome, tuple[type[junitparser.Failure] | type[junitparser.Error],
     Outcome.XPASSED: (junitparser.Failure, "xpassed"),
     Outcome.OOM: (junitparser.Error, "oom"),
     Outcome.ERROR: (junitparser.Error, "infrastructure"),
+}
+_NESTED: dict[CaseOutcome, tuple[type[junitparser.Failure | junitparser.Error | junitparser.Skipped], str]] = {
+    CaseOutcome.FAILED: (junitparser.Failure, "failed"),
+    CaseOutcome.ERROR: (junitparser.Error, "error"),
+    CaseOutcome.SKIPPED: (junitparser.Skipped, "skipped"),
 }
 
 
@@ -41,7 +51,7 @@ def render(record: RunRecord, run_dir: str) -> bytes:
         suite = xunit2.TestSuite(line(test))  # type: ignore[no-untyped-call]
         suite.timestamp = started
         suite.hostname = line(record.info.hostname)
-        suite.add_testcases([_case(job, run_dir) for job in jobs])
+        suite.add_testcases([case for job in jobs for case in (_case(job, run_dir), *_nested(job, run_dir))])
         if not drawn and record.notes:  # there is no place for what concerns no suite in particular
             notes = [body(f"{kind}: {text}") for kind, text in record.notes]
             suite.system_err = "\n".join(notes)
@@ -67,6 +77,26 @@ def _case(record: JobRecord, run_dir: str) -> xunit2.TestCase:
     elif outcome is not Outcome.PASSED:
         case.result = [junitparser.Skipped(line(record.reason) or outcome.value, outcome.value)]
     return case
+
+
+def _nested(record: JobRecord, run_dir: str) -> Iterator[xunit2.TestCase]:
+    """The test cases that the job left behind; a name that comes again is numbered."""
+    path = record.attempts[-1].cases_path if record.attempts else ""
+    prefix = line(record.job.id).replace(".", "_")
+    seen: dict[tuple[str, str], int] = {}
+    for each in cases.load(run_dir, path) if path else ():
+        named = line(each.name) or "unnamed", f"{prefix}.{line(each.classname)}".rstrip(".")
+        seen[named] = seen.get(named, 0) + 1
+        name = named[0] if seen[named] == 1 else f"{named[0]} ({seen[named]})"
+        case = xunit2.TestCase(name, named[1])
+        _set_time(case, each.time_s)
+        if each.outcome in _NESTED:
+            make, kind = _NESTED[each.outcome]
+            result = make(line(each.message.partition("\n")[0]) or kind, kind)
+            if each.outcome is not CaseOutcome.SKIPPED:
+                result.text = body(each.message)
+            case.result = [result]
+        yield case
 
 
 def _tell_bad(case: xunit2.TestCase, record: JobRecord, run_dir: str) -> None:

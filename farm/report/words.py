@@ -108,7 +108,8 @@ def weaknesses(info: RunInfo) -> tuple[str, ...]:
 
 def opted_out(job: Job) -> str:
     """What isolation the matrix file took from ``job``; empty normally."""
-    parts = [] if job.no_new_privs else ["no-new-privs: false"]
+    parts = ["privileged"] if job.privileged else []
+    parts += [] if job.no_new_privs else ["no-new-privs: false"]
     if job.cap_add:
         parts.append(f"cap-add: {', '.join(job.cap_add)}")
     return ", ".join(parts)

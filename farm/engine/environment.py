@@ -1,0 +1,24 @@
+"""The variables that a job's command has."""
+
+from __future__ import annotations
+
+from farm.engine.user import Identity
+from farm.model.ports import Work
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def environment(work: Work, run_id: str, user: Identity, secrets: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    """Of ``work``: what the farm gives, what the matrix file says, its secrets, and what nobody may change."""
+    job = work.job
+    given = {"PATH": _PATH, "HOME": user.home, "TERM": "dumb", "CI": "true", **dict(job.env), **secrets}
+    own = {
+        "FARM_RUN": run_id,
+        "FARM_JOB": job.id,
+        "FARM_ATTEMPT": str(work.number),
+        "FARM_DISTRO": job.distro,
+        "PWD": job.working_directory,
+    }
+    if job.shard is not None:
+        own |= {"FARM_SHARD_INDEX": str(job.shard.index), "FARM_SHARD_TOTAL": str(job.shard.total)}
+    return tuple({**given, **own}.items())
