@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from farm.container.spec import ContainerSpec
@@ -19,7 +21,10 @@ from farm.engine.idmaps import IdMaps
 from farm.engine.log import LogCapture
 from farm.engine.mask import Mask
 from farm.engine.mounts import Trees, open_all
+from farm.engine.network import Networks
+from farm.engine.services import Services
 from farm.engine.skip import last_line
+from farm.engine.surroundings import NOTHING, Surroundings, is_alone, service_spec, surrounded
 from farm.engine.thread import in_thread
 from farm.engine.user import Identity, identity
 from farm.engine.verdict import Verdict
@@ -33,6 +38,7 @@ from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
 from farm.model.paths import host_name, safe_name
 from farm.model.ports import EngineInfo, Work
+from farm.model.service import Service
 
 LOG_CAP_BYTES = 64 << 20
 GRACE_S = 5.0
@@ -71,10 +77,11 @@ class LocalEngine:
         self._scratch_dir = run_dir if scratch_dir is None else scratch_dir
         self._home = scratch_dir or ""
         self._id_maps = IdMaps()
+        self._networks = Networks()
         self._client: Client | None = None
         self._restart = asyncio.Lock()
         self._filters: dict[int, int] = {}  # capabilities -> filter id
-        self._running: dict[str, Container | None] = {}  # None: on its way to a container
+        self._running: dict[str, Container | Services | None] = {}  # None: on its way to a container
         self._cancelled: set[str] = set()
         self._null_fd = -1
         self._user_namespace = False
@@ -102,9 +109,11 @@ class LocalEngine:
             return errored(work, started_at, error.step, error.cause)
         self._running[work.job.id] = None
         try:
-            return await self._attempt(work, hidden, log, name, started_at)
+            async with self._surrounded(work, hidden, log) as around:
+                return await self._attempt(work, hidden, log, name, started_at, around)
         except StepError as error:
-            return errored(work, started_at, error.step, error.cause)
+            failed = errored(work, started_at, error.step, error.cause)
+            return replace(failed, log_path=name, log_bytes=log.kept_bytes) if log.kept_bytes else failed
         except OSError as error:
             return errored(work, started_at, "capture log", error)
         finally:
@@ -126,16 +135,45 @@ class LocalEngine:
         if client is not None:
             await client.close()
         await self._id_maps.close()
+        await self._networks.close()
         if self._null_fd >= 0:
             os.close(self._null_fd)
             self._null_fd = -1
 
+    @contextlib.asynccontextmanager
+    async def _surrounded(self, work: Work, hidden: dict[str, str], log: LogCapture) -> AsyncIterator[Surroundings]:
+        """What the attempt has beside its container, until the block ends. Raises ``StepError``."""
+        job = work.job
+        if is_alone(job):
+            yield NOTHING
+            return
+        with step("launch"):
+            client = await self._zygote()
+            self._check_opt_outs(job)
+        values = tuple(hidden.values())
+        services = Services(client, log, null_fd=self._null_fd, log_cap_bytes=self._log_cap_bytes, hidden=values)
+        self._running[job.id] = services
+        if job.id in self._cancelled:
+            services.kill()
+
+        def spec(service: Service) -> ContainerSpec:
+            return service_spec(work, service, self._run_id, self._filter(client, capability.mask(capability.DEFAULT)))
+
+        async with surrounded(job, services, self._networks, spec, client.userns_fd(_capabilities(job))) as around:
+            yield around
+
     async def _attempt(
-        self, work: Work, hidden: dict[str, str], log: LogCapture, log_path: str, started_at: float
+        self,
+        work: Work,
+        hidden: dict[str, str],
+        log: LogCapture,
+        log_path: str,
+        started_at: float,
+        around: Surroundings,
     ) -> Attempt:
         job = work.job
         launched_s = time.monotonic()
-        container, spec = await self._launched(work, hidden, log)
+        container, spec = await self._launched(work, hidden, log, around)
         course = Course(container, job, log, self._grace_s)
         try:
             ended, timed_out = await course.command()
@@ -220,7 +258,9 @@ class LocalEngine:
             if self._client is not None:
                 self._client.give_up()
 
-    async def _launched(self, work: Work, hidden: dict[str, str], log: LogCapture) -> tuple[Container, ContainerSpec]:
+    async def _launched(
+        self, work: Work, hidden: dict[str, str], log: LogCapture, around: Surroundings
+    ) -> tuple[Container, ContainerSpec]:
         """The attempt's container; the write end of ``log`` is then only its own, but for scripts. Raises ``StepError``."""
         job = work.job
         disk: tuple[int, ...] = ()
@@ -242,8 +282,10 @@ class LocalEngine:
                 for note in trees.notes:
                     log.note(note)
             with step("launch"):
-                spec = self._spec(work, client, who, trees, hidden)
-                descriptors = (self._null_fd, log.write_fd, log.write_fd, *disk, *trees.descriptors)
+                around.verify(client)
+                spec = around.joined.given(self._spec(work, client, who, trees, hidden))
+                further = (*disk, *trees.descriptors, *around.joined.descriptors)
+                descriptors = (self._null_fd, log.write_fd, log.write_fd, *further)
                 container = client.launch(spec, descriptors)
         finally:
             trees.close()
@@ -286,8 +328,7 @@ class LocalEngine:
 
     def _spec(self, work: Work, client: Client, who: Identity, trees: Trees, hidden: dict[str, str]) -> ContainerSpec:
         job = work.job
-        added = capability.NAMES if job.privileged else job.cap_add
-        capabilities = capability.mask(capability.DEFAULT) | capability.mask(added)
+        capabilities = _capabilities(job)
         return ContainerSpec(
             overlays=work.image.overlays,
             argv=job.argv,
@@ -313,6 +354,12 @@ class LocalEngine:
             client.add_filter(len(self._filters) + 1, compile_filter(capabilities))
             self._filters[capabilities] = len(self._filters) + 1
         return self._filters[capabilities]
+
+
+def _capabilities(job: Job) -> int:
+    """What the container of ``job`` may have, as bits."""
+    added = capability.NAMES if job.privileged else job.cap_add
+    return capability.mask(capability.DEFAULT) | capability.mask(added)
 
 
 def hostname(job: Job) -> str:
