@@ -1,5 +1,7 @@
 """The folder of one run, below that of reports::
 
+history.sqlite                  what became of the jobs of every run
+<run-id>/                       its run holds flock(LOCK_EX) on it for as long as it goes on
 <run-id>/journal.sqlite         written while the run goes on; everything else is made from it
 <run-id>/logs/<job>/<n>.log     written by the engine
 <run-id>/...                    what farm.report.write makes
@@ -8,13 +10,18 @@ latest -> <run-id>              moved in one step, after the report is there
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import secrets
 import time
+from collections.abc import Iterator
 
 from farm.errors import UsageError
 
 JOURNAL = "journal.sqlite"
+_TRIES = 25
+_TRY_EVERY_S = 0.02
 
 
 def new_run_id(now_s: float, salt: str) -> str:
@@ -40,6 +47,74 @@ def claim_run_dir(reports: str, now_s: float) -> tuple[str, str]:
                 f"{reports}: {error.strerror}",
                 "name another one with --reports",
             ) from error
+
+
+@contextlib.contextmanager
+def held(run_dir: str) -> Iterator[None]:
+    """The lock that says that the run goes on. Raises ``UsageError`` where another process holds it."""
+    fd = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if not _locked(fd, fcntl.LOCK_EX, _TRIES):
+            remedy = "farm logs -f follows its jobs; kill it, or wait for it"
+            raise UsageError("this run is still going on", run_dir, remedy)
+        yield
+    finally:
+        os.close(fd)
+
+
+def is_live(run_dir: str) -> bool:
+    """Whether the run goes on."""
+    fd = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return not _locked(fd, fcntl.LOCK_SH, 1)
+    finally:
+        os.close(fd)
+
+
+def _locked(fd: int, how: int, tries: int) -> bool:
+    for left in reversed(range(tries)):
+        try:
+            fcntl.flock(fd, how | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if left:
+                time.sleep(_TRY_EVERY_S)  # whoever asks whether it is live has the lock for a moment
+    return False
+
+
+def find_run(reports: str, run: str | None = None) -> str:
+    """The folder of ``run``: an id, the beginning of one, ``latest``, or a path with a slash; None is the newest run.
+
+    ``latest`` is the newest that has a report, which one that goes on has not yet. Raises ``UsageError`` where there is none.
+    """
+    reports = os.path.abspath(reports)
+    remedy = "name the folder of reports with --reports"
+    if run is not None and "/" in run:
+        found = [os.path.abspath(run)]
+    elif run is not None and os.path.exists(os.path.join(reports, run, JOURNAL)):
+        found = [os.path.realpath(os.path.join(reports, run))]
+    else:
+        names = sorted(os.listdir(reports), key=lambda name: _age(reports, name)) if os.path.isdir(reports) else []
+        runs = [each for each in names if os.path.exists(os.path.join(reports, each, JOURNAL)) and each != "latest"]
+        found = [os.path.join(reports, each) for each in runs if each.startswith(run or "")]
+        if run is not None and len(found) > 1:
+            raise UsageError(
+                f"several runs begin with {run}", "\n".join(map(os.path.basename, found)), "write more of it"
+            )
+    if not found or not os.path.exists(os.path.join(found[-1], JOURNAL)):
+        raise UsageError(
+            f"there is no run {run}" if run else "there is no run yet", found[-1] if found else reports, remedy
+        )
+    return found[-1]
+
+
+def _age(reports: str, name: str) -> tuple[str, int]:
+    """Sorts runs: by the second in their names, and in it by when something last came into their folders."""
+    second, _, _ = name.partition("-")
+    try:
+        return second, os.stat(os.path.join(reports, name)).st_mtime_ns
+    except OSError:
+        return second, 0
 
 
 def point_latest(run_dir: str) -> None:

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 @options.table_format
 @options.as_json
 def list_jobs(
-    matrix: str, keyword: str | None, distros: tuple[str, ...], tags: tuple[str, ...], style: str, as_json: bool
+    matrix: str,
+    keyword: str | None,
+    distros: tuple[str, ...],
+    tags: tuple[str, ...],
+    jobs: tuple[str, ...],
+    style: str,
+    as_json: bool,
 ) -> int:
     """Show the jobs of MATRIX that would run.
 
@@ -32,19 +38,23 @@ def list_jobs(
     farm list -k 'unit and not alpine' -t smoke
     farm list --json | jq -r '.[].id'
     """
+    from farm.app.planning import named
     from farm.matrix.expand import expand
     from farm.matrix.load import load
     from farm.matrix.select import select
 
     loaded = load(matrix, options.catalogue())
-    jobs = select(expand(loaded), keyword, distros, tags)
+    every = expand(loaded)
+    found = select(every, keyword, distros, tags)
+    if jobs:
+        found = named(found, jobs, every)
     if as_json:
-        click.echo(json.dumps([_document(job) for job in jobs], indent=2, ensure_ascii=False))
+        click.echo(json.dumps([_document(job) for job in found], indent=2, ensure_ascii=False))
     else:
-        click.echo(_table(jobs, style))
-        click.echo(_counted(len(jobs), "job"))
+        click.echo(_table(found, style))
+        click.echo(_counted(len(found), "job"))
         warn(loaded)
-    return 0 if jobs else 5
+    return 0 if found else 5
 
 
 @click.command()

@@ -14,7 +14,8 @@ import traceback
 import click
 
 from farm import __version__
-from farm.cli import complete, explain, host, images, init, listing, matrix, shell
+from farm.cli import complete, explain, host, images, init, listing, past, shell
+from farm.cli import run as runs
 from farm.errors import FarmError, UsageError
 
 INTERRUPTED, BUG, USAGE, INFRASTRUCTURE = 2, 3, 4, 6
@@ -29,7 +30,10 @@ def cli() -> None:
     """Run a test matrix over many Linux distributions, each job in a container of its own."""
 
 
-cli.add_command(matrix.run)
+cli.add_command(runs.run)
+cli.add_command(runs.rerun)
+cli.add_command(past.logs)
+cli.add_command(past.repro)
 cli.add_command(listing.list_jobs)
 cli.add_command(listing.validate)
 cli.add_command(explain.explain)

@@ -53,9 +53,36 @@ def _table_style(text: str) -> str:
     return text
 
 
+def shard(text: str) -> tuple[int, int]:
+    """The type of ``I/N``: an index from 0, and how many there are."""
+    number, slash, total = text.partition("/")
+    if not (slash and number.isdecimal() and total.isdecimal() and 1 <= int(number) <= int(total)):
+        raise click.BadParameter(f"{text!r} is not a part: write 1/4 for the first of four")
+    return int(number) - 1, int(total)
+
+
+def reserve(text: str) -> tuple[float, int]:
+    """The type of ``cpus=1,memory=2G``: cores and bytes, 0 for what is not named."""
+    found: dict[str, str] = {}
+    for each in text.split(","):
+        name, equals, amount = each.strip().partition("=")
+        if name not in ("cpus", "memory") or not equals or name in found:
+            raise click.BadParameter(f"{text!r} is no reserve: write cpus=1,memory=2G, or one of them")
+        found[name] = amount
+    return factor(found["cpus"]) if "cpus" in found else 0.0, size(found["memory"]) if "memory" in found else 0
+
+
 def selection(command: _Command) -> _Command:
-    """MATRIX, ``-k``, ``-d`` and ``-t``: which jobs are meant."""
+    """MATRIX, ``-k``, ``-d``, ``-t`` and ``--job``: which jobs are meant."""
     for option in (
+        click.option(
+            "--job",
+            "jobs",
+            multiple=True,
+            metavar="ID",
+            shell_complete=complete.complete_jobs,
+            help="Only the job with exactly this id.",
+        ),
         click.option(
             "-t",
             "--tag",

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -39,6 +40,26 @@ def read(path: str) -> RunRecord:
         return _read(path, _open(path, "PRAGMA writable_schema=ON"), salvage=True)
     except _DAMAGE as error:
         raise FarmError("the journal cannot be read", f"{path}: {error}", _REMEDY) from error
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How far a job is: the number of its last attempt that has ended, 0 for none; ``over`` says that it has an outcome."""
+
+    attempts: int
+    over: bool
+
+
+def ended(path: str, job_id: str) -> End:
+    """How far ``job_id`` is in the journal at ``path``, whose run may still go on. Raises ``FarmError``."""
+    name = schema.encode_text(job_id)
+    try:
+        with closing(_open(path)) as db:
+            (last,) = db.execute("SELECT max(number) FROM attempt WHERE job_id = ?", (name,)).fetchone()
+            over = db.execute("SELECT 1 FROM outcome WHERE job_id = ? LIMIT 1", (name,)).fetchone()
+    except sqlite3.Error as error:
+        raise FarmError("the journal cannot be read", f"{path}: {error}", _REMEDY) from error
+    return End(last or 0, over is not None)
 
 
 def _open(path: str, *pragmas: str) -> sqlite3.Connection:
@@ -78,6 +99,7 @@ def _read(path: str, connection: sqlite3.Connection, *, salvage: bool = False) -
 
 def _record(info: RunInfo, rows: _Rows) -> RunRecord:
     jobs = list(rows.each("SELECT job FROM job ORDER BY position", schema.decode_job))
+    completed = {job.id: job for job in rows.each("SELECT job FROM completed ORDER BY seq", schema.decode_job)}
     attempts: dict[str, list[Attempt]] = {}
     for attempt in rows.each("SELECT attempt FROM attempt ORDER BY seq", schema.decode_attempt):
         attempts.setdefault(attempt.job_id, []).append(attempt)
@@ -85,10 +107,11 @@ def _record(info: RunInfo, rows: _Rows) -> RunRecord:
     notes = list(rows.each("SELECT kind, text FROM note ORDER BY seq", _note))
     finish = list(rows.each("SELECT duration_s, status FROM finish", _finish))
     records = []
-    for job in jobs:
+    for planned in jobs:
+        job = completed.get(planned.id, planned)
         outcome, reason = outcomes.get(job.id, (None, ""))
         records.append(JobRecord(job, tuple(attempts.get(job.id, ())), outcome, reason))
-    duration_s, status = finish[0] if finish else (None, "")
+    duration_s, status = finish[-1] if finish else (None, "")
     if rows.damage:
         notes.append(("journal", f"damaged, the report has what comes before: {rows.damage}"))
         duration_s, status = None, ""

@@ -1,12 +1,13 @@
 """The journal's tables, and how the model's values are spelt in them.
 
-journal.sqlite        PRAGMA user_version = 1, write-ahead log
+journal.sqlite        PRAGMA user_version = 2, write-ahead log
   run                 one row: info as JSON
   job                 position, id, the job as JSON
+  completed           jobs that were templates in part until their images were there: id, the job as JSON; the last counts
   attempt             in order of ending: job_id, number, the attempt as JSON
   outcome             job_id, outcome, reason; the last row of a job counts
   note                kind, text
-  finish              duration_s, status; no row where the run was killed
+  finish              duration_s, status; no row where the run was killed; the last counts
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from farm.model import plain
 from farm.model.job import Attempt, Job
 from farm.model.run import RunInfo
 
-VERSION = 1
+VERSION = 2
 
 TABLES = """
 CREATE TABLE run (info TEXT NOT NULL);
 CREATE TABLE job (position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, job TEXT NOT NULL);
+CREATE TABLE completed (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, job TEXT NOT NULL);
 CREATE TABLE attempt (seq INTEGER PRIMARY KEY, job_id TEXT NOT NULL, number INTEGER NOT NULL, attempt TEXT NOT NULL);
 CREATE TABLE outcome (seq INTEGER PRIMARY KEY, job_id TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE note (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, text TEXT NOT NULL);

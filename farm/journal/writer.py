@@ -17,18 +17,23 @@ from farm.model.run import RunInfo
 class JournalWriter:
     """Creates the journal at ``path``, which must not hold one yet. A context manager that commits when it closes.
 
+    With ``resume`` it goes on with the one that is there, whose writer is dead.
+
     What was appended before the last ``commit`` survives a killed farm. Every method raises ``FarmError`` where SQLite
     fails. ``synchronous=NORMAL``: a power failure may lose the last groups but never the file's integrity.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, resume: bool = False) -> None:
         self._path = path
         with _explained(path):
             self._db = sqlite3.connect(path)
             try:
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=NORMAL")
-                self._db.executescript(f"BEGIN;{schema.TABLES}PRAGMA user_version={schema.VERSION};COMMIT;")
+                if resume:
+                    _check(self._db)
+                else:
+                    self._db.executescript(f"BEGIN;{schema.TABLES}PRAGMA user_version={schema.VERSION};COMMIT;")
             except BaseException:
                 self._db.close()
                 raise
@@ -52,6 +57,11 @@ class JournalWriter:
             rows = ((schema.encode_text(job.id), schema.encode(job)) for job in jobs)
             self._db.executemany("INSERT INTO job (id, job) VALUES (?, ?)", rows)
             self._db.commit()
+
+    def completed(self, job: Job) -> None:
+        """What became of a job that was a template in part."""
+        row = (schema.encode_text(job.id), schema.encode(job))
+        self._append("INSERT INTO completed (id, job) VALUES (?, ?)", row)
 
     def attempt(self, attempt: Attempt) -> None:
         """An attempt that ended."""
@@ -88,6 +98,16 @@ class JournalWriter:
     def _append(self, statement: str, row: tuple[object, ...]) -> None:
         with _explained(self._path):
             self._db.execute(statement, row)
+
+
+def _check(db: sqlite3.Connection) -> None:
+    """Nothing is appended to a file that is damaged: what comes after the damage would not be read."""
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version != schema.VERSION:
+        raise sqlite3.DatabaseError(f"version {version}, this farm writes {schema.VERSION}")
+    found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise sqlite3.DatabaseError(str(found))
 
 
 @contextmanager

@@ -2,13 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
+from farm.model.rules import Shard
 
 BUILD_NOTE = "build"
 """The kind of a note of a command that failed to prepare an image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command line asks of a run beside its matrix file: recorded, so that it can be gone on with or made again.
+
+    Which jobs: those that fit ``keyword``, ``distros`` and ``tags``, and are among the ids ``jobs`` where there are any;
+    ``last_failed`` only those; of these the part ``shard`` of several hosts, each ``repeat`` times. How: ``slots`` is ``-j``,
+    factors None are the usual ones, ``reserve_cpus`` and ``reserve_memory_bytes`` are the host's own; ``retries`` None is what
+    the file says, 0 of ``max_fail`` no bound; ``seed`` None is no shuffling. ``catalogue`` are further folders of distros.
+    """
+
+    keyword: str | None = None
+    distros: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    jobs: tuple[str, ...] = ()
+    last_failed: bool = False
+    failed_first: bool = False
+    shard: Shard | None = None
+    repeat: int = 1
+    slots: int | None = None
+    cpu_overcommit: float | None = None
+    memory_overcommit: float | None = None
+    reserve_cpus: float = 0.0
+    reserve_memory_bytes: int = 0
+    retries: int | None = None
+    max_fail: int = 0
+    deadline_s: float | None = None
+    seed: int | None = None
+    fail_on_flaky: bool = False
+    locked: bool = False
+    catalogue: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +67,7 @@ class RunInfo:
     seccomp: bool
     warnings: tuple[str, ...] = ()
     command_line: tuple[str, ...] = ()
+    asked: Asked = field(default_factory=Asked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from __future__ import annotations
 import os
 
 from farm.model.outcome import Outcome
-from farm.model.run import BUILD_NOTE, JobRecord, RunRecord
+from farm.model.run import BUILD_NOTE, JobRecord, RunInfo, RunRecord
 from farm.report import summary, words
 from farm.report.logs import tail
+from farm.report.repro import repro
 from farm.report.text import line, paragraph
 from farm.units import format_duration
 
@@ -27,7 +28,7 @@ def closing(record: RunRecord, run_dir: str, *, colour: bool = False, only_bad: 
     bad = summary.failures(record.jobs)
     groups = summary.alike(bad)
     parts = [] if only_bad else [_table(record)]
-    parts += [_failure(each, run_dir, colour=colour) for each in groups[:_LONG_FAILURES]]
+    parts += [_failure(record.info, each, run_dir, colour=colour) for each in groups[:_LONG_FAILURES]]
     parts.append("\n".join(_headline(each, colour=colour) for each in groups[_LONG_FAILURES:]))
     parts.append("\n".join(_remarks(record, only_bad=only_bad)))
     parts.append(_verdict(record, status, len(bad), run_dir, colour=colour))
@@ -71,7 +72,7 @@ def _headline(group: tuple[JobRecord, ...], *, colour: bool) -> str:
     return f"{painted(outcome.value, outcome, colour=colour)} {names}{': ' if told else ''}{line(told)}"
 
 
-def _failure(group: tuple[JobRecord, ...], run_dir: str, *, colour: bool) -> str:
+def _failure(info: RunInfo, group: tuple[JobRecord, ...], run_dir: str, *, colour: bool) -> str:
     lines = [_headline(group, colour=colour)]
     if len(group) > 1:
         return "\n".join([*lines, f"    {_names(group)}"])
@@ -81,6 +82,7 @@ def _failure(group: tuple[JobRecord, ...], run_dir: str, *, colour: bool) -> str
         log = tail(run_dir, path, _LOG_LINES).text
         lines += [f"    {each}" for each in log.split("\n") if each]
         lines.append(f"  log: {line(os.path.join(run_dir, path))}")
+    lines.append(f"  again: {line(repro(info, group[0].job, directory=os.getcwd()))}")
     return "\n".join(lines)
 
 
@@ -108,7 +110,16 @@ def _verdict(record: RunRecord, status: summary.Status, bad: int, run_dir: str, 
     took = f" in {format_duration(record.duration_s)}" if record.duration_s is not None else ""
     said = f"{bad} of {total} bad" if bad else f"{total} good" if status is summary.Status.GOOD else total
     how = "" if status in (summary.Status.GOOD, summary.Status.BAD) else f", {_HOW[status]}"
-    outcome = Outcome.FAILED if bad else Outcome.PASSED if status is summary.Status.GOOD else None
+    flaky = summary.counts(record.jobs).get(Outcome.FLAKY, 0)
+    if flaky and record.info.asked.fail_on_flaky:
+        said += f", {flaky} flaky (--fail-on-flaky)"
+    outcome = (
+        Outcome.FAILED
+        if bad or status is summary.Status.BAD
+        else Outcome.PASSED
+        if status is summary.Status.GOOD
+        else None
+    )
     return f"{painted(said + took + how, outcome, colour=colour)}\nreport: {line(os.path.join(run_dir, 'index.html'))}"
 
 

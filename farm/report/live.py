@@ -57,6 +57,11 @@ class LiveUi(PlainUi):
         self._running[job.id] = self._clock()
         self._draw()
 
+    def retried(self, job: Job, attempt: Attempt) -> None:
+        self._running.pop(job.id, None)
+        self._print(self._retried_line(job, attempt))
+        self._draw()
+
     def finished(self, job: Job, outcome: Outcome, reason: str, attempt: Attempt | None) -> None:
         self._running.pop(job.id, None)
         self._done += 1

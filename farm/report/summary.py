@@ -41,8 +41,17 @@ _EXIT_CODES = {
 }
 
 
-def status(run: RunRecord | Iterable[Outcome | None], interrupted: bool = False, *, deadline: bool = False) -> Status:
-    """The status of a run or of its jobs' outcomes; a job without an outcome means that the run was interrupted."""
+def status(
+    run: RunRecord | Iterable[Outcome | None],
+    interrupted: bool = False,
+    *,
+    deadline: bool = False,
+    fail_on_flaky: bool = False,
+) -> Status:
+    """The status of a run or of its jobs' outcomes; a job without an outcome means that the run was interrupted.
+
+    ``deadline`` says that it ended the run, ``fail_on_flaky`` that a flaky job is bad.
+    """
     outcomes = [record.outcome for record in run.jobs] if isinstance(run, RunRecord) else list(run)
     if interrupted:
         return Status.INTERRUPTED
@@ -50,7 +59,7 @@ def status(run: RunRecord | Iterable[Outcome | None], interrupted: bool = False,
         return Status.DEADLINE
     if not outcomes:
         return Status.EMPTY
-    bad = {outcome for outcome in outcomes if outcome is not None and outcome.bad}
+    bad = {each for each in outcomes if each is not None and (each.bad or (fail_on_flaky and each is Outcome.FLAKY))}
     if bad:
         return Status.INFRASTRUCTURE if bad == {Outcome.ERROR} else Status.BAD
     if None in outcomes or Outcome.CANCELLED in outcomes:

@@ -29,6 +29,10 @@ class Ui(Protocol):
         """An attempt at ``job`` starts."""
         ...
 
+    def retried(self, job: Job, attempt: Attempt) -> None:
+        """``attempt`` ended, and another one will be made."""
+        ...
+
     def finished(self, job: Job, outcome: Outcome, reason: str, attempt: Attempt | None) -> None:
         """``job`` ended, for ``reason`` where it did not pass; ``attempt`` is its last, None where there was none."""
         ...
@@ -52,6 +56,9 @@ class QuietUi:
         pass
 
     def started(self, job: Job) -> None:
+        pass
+
+    def retried(self, job: Job, attempt: Attempt) -> None:
         pass
 
     def finished(self, job: Job, outcome: Outcome, reason: str, attempt: Attempt | None) -> None:
@@ -92,6 +99,9 @@ class PlainUi(QuietUi):
         for warning in words.weaknesses(info):
             self.note(f"warning: {warning}")
 
+    def retried(self, job: Job, attempt: Attempt) -> None:
+        self._write(self._retried_line(job, attempt))
+
     def finished(self, job: Job, outcome: Outcome, reason: str, attempt: Attempt | None) -> None:
         self._done += 1
         if outcome is Outcome.CANCELLED and attempt is None:
@@ -100,6 +110,12 @@ class PlainUi(QuietUi):
 
     def note(self, text: str) -> None:
         self._write(paragraph(text))
+
+    def _retried_line(self, job: Job, attempt: Attempt) -> str:
+        """The line of an attempt that is not the last: its job is not done, so it has no number."""
+        told = ended_line(0, self._total, job, attempt.outcome, attempt.reason, attempt, colour=self._colour())
+        place = f"[{'retry':>{2 * len(str(self._total)) + 1}}]"
+        return place + told.partition("]")[2]
 
     def end(self, record: RunRecord, run_dir: str) -> None:
         self._write("\n" + closing(record, run_dir, colour=self._colour()))

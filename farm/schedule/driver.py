@@ -7,30 +7,47 @@ covers all its ends, then the user hears of them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from typing import Protocol
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol, TypeAlias
 
+from farm.errors import FarmError
 from farm.model.distro import Image
 from farm.model.job import Attempt, ImageKey, Job
 from farm.model.outcome import Outcome
 from farm.model.ports import Engine, Work
-from farm.schedule.state import (
+from farm.schedule.events import (
     AttemptEnded,
+    Begin,
     Cancel,
     Done,
+    Dropped,
     Event,
     Finish,
     ImageFailed,
     ImageReady,
     Interrupted,
     Killed,
-    Scheduler,
+    Overdue,
+    Pressure,
+    Retry,
     Start,
+    Wait,
+    Waited,
 )
+from farm.schedule.exhaustion import exhausted
+from farm.schedule.state import Scheduler
+
+Complete: TypeAlias = Callable[[Job, Image], Job | str]
+"""A ``late`` job made whole for its image, or the reason why it is skipped; ``FarmError`` where it cannot be."""
+HandOn: TypeAlias = Callable[[Job, Mapping[str, int]], Job]
+"""A job that may see what those it needs left, given by id with the attempt that was good."""
 
 
 class Journal(Protocol):
     """Where attempts and outcomes are kept; ``commit`` makes what was said before it durable."""
+
+    def completed(self, job: Job, /) -> None: ...
 
     def attempt(self, attempt: Attempt, /) -> None: ...
 
@@ -44,30 +61,57 @@ class Ui(Protocol):
 
     def started(self, job: Job, /) -> None: ...
 
+    def retried(self, job: Job, attempt: Attempt, /) -> None: ...
+
     def finished(self, job: Job, outcome: Outcome, reason: str, attempt: Attempt | None, /) -> None: ...
 
 
 class Driver:
     """One run's events and attempts. Everything on the loop that calls ``run``; owns the tasks, not the engine.
 
-    ``outcomes`` are those of the jobs that are over.
+    ``good`` are the last attempts of jobs that were over before. ``outcomes`` are those of the jobs that are over by now.
     """
 
-    def __init__(self, scheduler: Scheduler, jobs: Iterable[Job], engine: Engine, journal: Journal, ui: Ui) -> None:
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        jobs: Iterable[Job],
+        engine: Engine,
+        journal: Journal,
+        ui: Ui,
+        *,
+        complete: Complete | None = None,
+        hand_on: HandOn | None = None,
+        good: Mapping[str, int] | None = None,
+    ) -> None:
         self._scheduler = scheduler
         self._jobs = {job.id: job for job in jobs}
         self._engine = engine
         self._journal = journal
         self._ui = ui
+        self._complete = complete
+        self._hand_on = hand_on
+        needed = {need for job in self._jobs.values() for need in job.needs}
+        self._good = {job_id: number for job_id, number in (good or {}).items() if job_id in needed}
+        self._needed = needed
         self._images: dict[ImageKey, Image] = {}
         self._events: list[Event] = []
-        self._attempts: dict[str, Attempt] = {}
-        self._finished: list[Finish] = []
+        self._last: dict[str, Attempt] = {}
+        self._ended: list[Attempt] = []
+        self._news: list[Job | Retry | Finish] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._timers: set[asyncio.TimerHandle] = set()
         self._wake = asyncio.Event()
         self._bug: BaseException | None = None
         self.outcomes: dict[str, Outcome] = {}
+        self.exhausted = 0
         self._done = False
+        self._post(Begin())
+
+    @property
+    def is_overdue(self) -> bool:
+        """The deadline is what stopped the run."""
+        return self._scheduler.overdue
 
     def image_ready(self, key: ImageKey, image: Image) -> None:
         """Jobs that wait for ``key`` may start, on ``image``."""
@@ -91,6 +135,14 @@ class Driver:
         """End running jobs too."""
         self._post(Killed())
 
+    def overdue(self) -> None:
+        """The run's deadline has passed: end everything."""
+        self._post(Overdue())
+
+    def pressed(self, *, high: bool) -> None:
+        """The host is short of what is not counted here, or is no longer: meanwhile one job runs at a time."""
+        self._post(Pressure(high))
+
     async def run(self) -> None:
         """Until every job is over. Raises what an engine or a journal raises, with all attempts abandoned."""
         try:
@@ -104,6 +156,8 @@ class Driver:
                     self._carry_out(event)
                 self._tell()
         finally:
+            for timer in self._timers:
+                timer.cancel()
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -113,23 +167,64 @@ class Driver:
         self._wake.set()
 
     def _carry_out(self, event: Event) -> None:
-        for command in self._scheduler.step(event):
+        commands = self._scheduler.step(event)
+        if isinstance(event, AttemptEnded):
+            self._keep(self._last[event.job_id], made=not any(isinstance(each, Wait) for each in commands))
+        for command in commands:
             match command:
                 case Start(job_id, number):
-                    self._start(self._jobs[job_id], number)
+                    self._start(job_id, number)
                 case Cancel(job_id):
                     # After the first step of a task just made: before it, the engine does not know the job.
                     asyncio.get_running_loop().call_soon(self._engine.cancel, job_id)
-                case Finish():
-                    self._finished.append(command)
+                case Retry():
+                    self._news.append(command)
+                case Wait(job_id, delay_s):
+                    self._wait(job_id, delay_s)
+                case Finish(job_id):
+                    self._news.append(command)
+                    if job_id in self._needed and job_id in self._last:
+                        self._good[job_id] = self._last[job_id].number
                 case Done():
                     self._done = True
 
-    def _start(self, job: Job, number: int) -> None:
-        task = asyncio.get_running_loop().create_task(self._attempt(Work(job, self._images[job.image_key], number)))
+    def _keep(self, attempt: Attempt, *, made: bool) -> None:
+        """An attempt that was none, for the host had no room for it, is not kept; the next has its number."""
+        if made:
+            self._ended.append(attempt)
+        else:
+            self.exhausted += 1
+            del self._last[attempt.job_id]
+
+    def _start(self, job_id: str, number: int) -> None:
+        job = self._jobs[job_id]
+        image = self._images[job.image_key]
+        if job.late and self._complete is not None:
+            try:
+                found = self._complete(job, image)
+            except FarmError as error:
+                told = "; ".join(part for part in (error.brief, error.detail, error.remedy) if part)
+                self._post(Dropped(job_id, Outcome.ERROR, told))
+                return
+            if isinstance(found, str):
+                self._post(Dropped(job_id, Outcome.SKIPPED, found))
+                return
+            self._jobs[job_id] = job = found
+            self._journal.completed(job)
+        if self._hand_on is not None and job.needs:
+            job = self._hand_on(job, {need: self._good[need] for need in job.needs if need in self._good})
+        task = asyncio.get_running_loop().create_task(self._attempt(Work(job, image, number)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        self._ui.started(job)
+        self._news.append(job)
+
+    def _wait(self, job_id: str, delay_s: float) -> None:
+        def passed() -> None:
+            self._timers.discard(timer)
+            self._post(Waited(job_id))
+
+        timer = asyncio.get_running_loop().call_later(delay_s, passed)
+        self._timers.add(timer)
 
     async def _attempt(self, work: Work) -> None:
         try:
@@ -137,19 +232,27 @@ class Driver:
         except Exception as error:  # noqa: BLE001 - an engine that raises is a bug, and run() is who reports it
             self.abandon(error)
             return
-        self._attempts[work.job.id] = attempt
-        self._post(AttemptEnded(work.job.id, attempt.outcome, attempt.reason))
+        self._last[work.job.id] = attempt
+        code = None if attempt.wait_status is None else os.waitstatus_to_exitcode(attempt.wait_status)
+        self._post(AttemptEnded(work.job.id, attempt.outcome, attempt.reason, code, exhausted(attempt)))
 
     def _tell(self) -> None:
         """The journal first, the user after the commit."""
-        if not self._finished:
-            return
-        finished, self._finished = self._finished, []
+        news, self._news = self._news, []
+        finished = [each for each in news if isinstance(each, Finish)]
+        for attempt in self._ended:
+            self._journal.attempt(attempt)
         for each in finished:
-            if each.attempted:
-                self._journal.attempt(self._attempts[each.job_id])
             self._journal.outcome(each.job_id, each.outcome, each.reason)
             self.outcomes[each.job_id] = each.outcome
-        self._journal.commit()
-        for each in finished:
-            self._ui.finished(self._jobs[each.job_id], each.outcome, each.reason, self._attempts.pop(each.job_id, None))
+        if self._ended or finished:
+            self._journal.commit()
+            self._ended = []
+        for item in news:
+            match item:
+                case Job():
+                    self._ui.started(item)
+                case Retry(job_id):
+                    self._ui.retried(self._jobs[job_id], self._last[job_id])
+                case Finish(job_id, outcome, reason):
+                    self._ui.finished(self._jobs[job_id], outcome, reason, self._last.pop(job_id, None))

@@ -26,6 +26,17 @@ MEMORY_OVERCOMMIT_ASKED = 16.0
 
 
 @dataclass(frozen=True, slots=True)
+class Reserve:
+    """What of the host is not for jobs: cores' worth of time, and memory."""
+
+    cpus: float = 0.0
+    memory_bytes: int = 0
+
+
+NO_RESERVE = Reserve()
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
     """What may be taken at once: jobs, cores' worth of time (infinite under ``-j``), bytes of all jobs and of one."""
 
@@ -51,19 +62,23 @@ def budget(
     *,
     cpu_overcommit: float | None = None,
     memory_overcommit: float | None = None,
+    reserve: Reserve = NO_RESERVE,
 ) -> Budget:
     """The budget of a host with ``cores`` and ``available_bytes`` of memory; ``slots`` is what ``-j`` says.
 
-    A factor that is given holds under ``-j`` too; None is what the module says.
+    A factor that is given holds under ``-j`` too; None is what the module says. Both multiply what ``reserve`` leaves, which
+    is a hundredth of a core and a byte at least.
     """
     cores = max(1, cores)
+    left = max(0.01, cores - reserve.cpus)
+    available_bytes = max(1, available_bytes - reserve.memory_bytes)
     if cpu_overcommit is None:
         cpu_overcommit = math.inf if slots else CPU_OVERCOMMIT
     if memory_overcommit is None:
         memory_overcommit = MEMORY_OVERCOMMIT_ASKED if slots else MEMORY_OVERCOMMIT
     return Budget(
-        slots=slots or SLOTS_PER_CORE * cores,
-        cpus=cpu_overcommit * cores,
+        slots=slots or max(1, math.floor(SLOTS_PER_CORE * left)),
+        cpus=cpu_overcommit * left,
         memory_bytes=int(available_bytes * memory_overcommit),
         largest_job_bytes=available_bytes,
         cores=cores,

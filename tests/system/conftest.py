@@ -65,6 +65,11 @@ class Farm:
         assert "Traceback" not in err
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
+    def runs(self) -> list[Path]:
+        """The folders of runs, the oldest first."""
+        found = (self.folder / "reports").iterdir()
+        return sorted(each for each in found if each.is_dir() and not each.is_symlink())
+
     def record(self, run: str = "latest") -> RunRecord:
         """What the journal of a run tells."""
         return read(str(self.folder / "reports" / run / "journal.sqlite"))

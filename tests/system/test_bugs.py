@@ -15,7 +15,7 @@ pytestmark = pytest.mark.root
 # A user interface that breaks at the third job is as good a bug as any.
 BROKEN = """
 import sys
-from farm.cli import main, matrix
+from farm.cli import main, run
 from farm.report.terminal import QuietUi
 
 class Broken(QuietUi):
@@ -25,7 +25,7 @@ class Broken(QuietUi):
         if self.seen == 3:
             raise ZeroDivisionError("the bug")
 
-matrix._ui = lambda kind: Broken(sys.stdout)
+run.ui = lambda kind: Broken(sys.stdout)
 sys.exit(main.status(sys.argv[1:]))
 """
 
@@ -45,7 +45,7 @@ def test_a_bug_in_the_middle_of_a_run_is_three_and_what_was_done_is_reported(far
     assert done.returncode == 3
     assert "ZeroDivisionError: the bug" in done.stderr
     assert "this is a bug in farm" in done.stderr
-    (run,) = (farm.folder / "reports").iterdir()
+    (run,) = farm.runs()
     found = farm.outcomes(run.name)
     assert found[Outcome.PASSED] >= 3
     assert found[None] >= 4

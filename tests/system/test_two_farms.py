@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -19,13 +21,19 @@ def test_C16_two_farms_at_once_share_everything_and_collide_in_nothing(farm, tmp
     for each in both:
         out, err = each.communicate(timeout=60 * farm.slowdown)
         assert each.returncode == 0, out + err
-    runs = sorted(set(os.listdir(farm.folder / "reports")) - {"latest"})
+    runs = [each.name for each in farm.runs()]
     assert len(runs) == 2
     for run in runs:
         assert farm.outcomes(run) == {Outcome.PASSED: 30}
         logs = {path.read_text() for path in (farm.folder / "reports" / run).glob("logs/*/1.log")}
         assert logs == {run + "\n"}
     assert (farm.folder / "reports/latest").readlink().name in runs
+    with closing(sqlite3.connect(farm.folder / "reports/history.sqlite")) as db:
+        assert db.execute("SELECT count(*), count(DISTINCT run), count(DISTINCT job) FROM result").fetchone() == (
+            60,
+            2,
+            30,
+        )
     assert len(os.listdir(home / "store")) == 1
     assert os.listdir(home / "staging") == []
 

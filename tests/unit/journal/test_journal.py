@@ -6,6 +6,7 @@ import os
 import signal
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -77,6 +78,44 @@ def test_a_killed_run_is_read_up_to_its_last_commit(tmp_path):
     _, status = os.waitpid(child, 0)
     assert os.WTERMSIG(status) == signal.SIGKILL
     assert read(path) == RunRecord(INFO, (JobRecord(JOB, (ATTEMPT,)), JobRecord(OTHER)))
+
+
+def test_a_job_that_was_completed_is_read_as_it_became(tmp_path):
+    path = str(tmp_path / "j.sqlite")
+    with JournalWriter(path) as journal:
+        journal.begin(INFO, [replace(JOB, late=True), OTHER])
+        journal.completed(replace(JOB, script="first"))
+        journal.completed(JOB)
+    assert [each.job for each in read(path).jobs] == [JOB, OTHER]
+
+
+def test_a_journal_is_gone_on_with_after_its_writer_was_killed(tmp_path):
+    path = str(tmp_path / "j.sqlite")
+    child = os.fork()
+    if child == 0:
+        journal = JournalWriter(path)
+        journal.begin(INFO, [JOB, OTHER])
+        journal.attempt(ATTEMPT)
+        journal.commit()
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    again = replace(ATTEMPT, number=2, outcome=Outcome.PASSED)
+    with JournalWriter(path, resume=True) as journal:
+        journal.attempt(again)
+        journal.outcome(JOB.id, Outcome.FLAKY, "")
+        journal.outcome(OTHER.id, Outcome.PASSED, "")
+        journal.finish(1.0, "good")
+    records = (JobRecord(JOB, (ATTEMPT, again), Outcome.FLAKY), JobRecord(OTHER, (), Outcome.PASSED))
+    assert read(path) == RunRecord(INFO, records, (), 1.0, "good")
+
+
+def test_a_damaged_journal_is_not_gone_on_with(tmp_path):
+    path = tmp_path / "j.sqlite"
+    with JournalWriter(str(path)) as journal:
+        journal.begin(INFO, [JOB, OTHER])
+    os.truncate(path, path.stat().st_size - 4096)
+    with pytest.raises(FarmError, match="cannot be written"):
+        JournalWriter(str(path), resume=True)
 
 
 def test_a_second_journal_at_one_path_is_refused(tmp_path):

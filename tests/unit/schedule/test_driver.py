@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from farm.errors import FarmError
 from farm.model.distro import Facts, Image
-from farm.model.job import Attempt, ImageKey, Job
+from farm.model.job import Attempt, Failure, ImageKey, Job
 from farm.model.outcome import Outcome
 from farm.model.ports import EngineInfo, Work
 from farm.schedule import policy
 from farm.schedule.driver import Driver
 from farm.schedule.state import Scheduler
+from tests.unit.schedule.jobs import make_job
 
 IMAGE = Image("0" * 64, "test", (), Facts())
 GIVEN = policy.budget(1, 8 << 30, slots=2)
@@ -24,8 +29,11 @@ class Recorder:
     def __init__(self) -> None:
         self.said: list[tuple[str, str]] = []
 
+    def completed(self, job: Job) -> None:
+        self.said.append(("completed", job.id))
+
     def attempt(self, attempt: Attempt) -> None:
-        self.said.append(("attempt", attempt.job_id))
+        self.said.append((f"attempt {attempt.number}", attempt.job_id))
 
     def outcome(self, job_id: str, outcome: Outcome, reason: str) -> None:
         self.said.append((f"outcome {outcome}", job_id))
@@ -36,85 +44,154 @@ class Recorder:
     def started(self, job: Job) -> None:
         self.said.append(("started", job.id))
 
+    def retried(self, job: Job, attempt: Attempt) -> None:
+        self.said.append((f"retried {attempt.number}", job.id))
+
     def finished(self, job: Job, outcome: Outcome, reason: str, attempt: Attempt | None) -> None:
         self.said.append((f"finished {outcome}", job.id))
 
+    def of(self, job_id: str) -> list[str]:
+        return [what for what, each in self.said if each == job_id]
+
+
+def passes(work: Work) -> Attempt:
+    return Attempt(work.job.id, work.number, Outcome.PASSED, 0.0, wait_status=0)
+
+
+def fails(work: Work) -> Attempt:
+    return Attempt(work.job.id, work.number, Outcome.FAILED, 0.0, wait_status=1 << 8)
+
 
 class FakeEngine:
-    """Attempts pass at once, or wait for ``cancel`` where ``held``; ``bug`` is raised instead."""
+    """What ``make`` says of each attempt, at once; or attempts wait for ``cancel`` where ``held``."""
 
-    def __init__(self, *, held: bool = False, bug: Exception | None = None) -> None:
+    def __init__(self, make: Callable[[Work], Attempt] = passes, *, held: bool = False) -> None:
+        self._make = make
         self._held = held
-        self._bug = bug
         self._waiting: dict[str, asyncio.Future[None]] = {}
+        self.works: list[Work] = []
 
     async def start(self) -> EngineInfo:
         return EngineInfo("v2", True, True)
 
     async def run(self, work: Work) -> Attempt:
-        if self._bug is not None:
-            raise self._bug
+        self.works.append(work)
         if self._held:
             self._waiting[work.job.id] = asyncio.get_running_loop().create_future()
             await self._waiting[work.job.id]
             return Attempt(work.job.id, work.number, Outcome.CANCELLED, 0.0)
-        return Attempt(work.job.id, work.number, Outcome.PASSED, 0.0)
+        return self._make(work)
 
     def cancel(self, job_id: str) -> None:
-        self._waiting[job_id].set_result(None)
+        if job_id in self._waiting:
+            self._waiting[job_id].set_result(None)
 
     async def close(self) -> None:
         pass
 
 
-def make_driver(engine: FakeEngine, recorder: Recorder, count: int = 3) -> Driver:
-    jobs = [Job(str(n), str(n), "a", (), ("sh",), "") for n in range(count)]
-    return Driver(Scheduler(jobs, GIVEN), jobs, engine, recorder, recorder)
-
-
-def test_an_attempt_is_committed_before_it_is_told() -> None:
+def driven(
+    engine: FakeEngine,
+    jobs: list[Job] | int = 3,
+    also: Callable[[Driver], None] = lambda driver: None,
+    **more: object,
+) -> Recorder:
+    """What was said of a whole run of ``jobs``, or of that many; ``also`` is called once the image is there."""
     recorder = Recorder()
+    made = [make_job(str(n)) for n in range(jobs)] if isinstance(jobs, int) else jobs
 
     async def go() -> None:
-        driver = make_driver(FakeEngine(), recorder)
+        driver = Driver(Scheduler(made, GIVEN), made, engine, recorder, recorder, **more)  # type: ignore[arg-type]
         driver.image_ready(ImageKey("a"), IMAGE)
+        also(driver)
         await driver.run()
 
     asyncio.run(go())
+    return recorder
+
+
+def test_an_attempt_is_committed_before_it_is_told() -> None:
+    recorder = driven(FakeEngine())
     for job_id in "012":
-        kept = recorder.said.index(("attempt", job_id))
+        kept = recorder.said.index(("attempt 1", job_id))
         told = recorder.said.index(("finished passed", job_id))
         assert ("commit", "") in recorder.said[kept:told]
 
 
+def test_every_attempt_is_kept_and_told() -> None:
+    recorder = driven(
+        FakeEngine(lambda work: fails(work) if work.number < 3 else passes(work)), [make_job("0", retries=2)]
+    )
+    assert recorder.of("0") == [
+        *("started", "attempt 1", "retried 1", "started", "attempt 2", "retried 2", "started"),
+        *("attempt 3", "outcome flaky", "finished flaky"),
+    ]
+
+
 def test_a_kill_reaches_attempts_that_were_only_just_started() -> None:
-    recorder = Recorder()
-
-    async def go() -> None:
-        driver = make_driver(FakeEngine(held=True), recorder)
-        driver.image_ready(ImageKey("a"), IMAGE)
-        driver.kill()
-        await driver.run()
-
-    asyncio.run(go())
+    recorder = driven(FakeEngine(held=True), also=lambda driver: driver.kill())
     assert [job_id for what, job_id in recorder.said if what == "finished cancelled"] == ["2", "0", "1"]
 
 
+def test_C11_an_attempt_without_a_container_is_made_again_and_not_kept() -> None:
+    times = iter(range(2))
+
+    def make(work: Work) -> Attempt:
+        if next(times, None) is None:
+            return passes(work)
+        failure = Failure("launch", "socketpair: EMFILE", errno.EMFILE)
+        return Attempt(work.job.id, work.number, Outcome.ERROR, 0.0, failure=failure)
+
+    engine = FakeEngine(make)
+    recorder = driven(engine, 1)
+    assert [work.number for work in engine.works] == [1, 1, 1]
+    assert recorder.of("0") == ["started", "started", "started", "attempt 1", "outcome passed", "finished passed"]
+
+
+def test_a_late_job_is_made_whole_once_for_all_its_attempts() -> None:
+    engine = FakeEngine(lambda work: fails(work) if work.number == 1 else passes(work))
+    late = make_job("0", retries=1, late=True, script="{{ distro.libc }}")
+    recorder = driven(engine, [late], complete=lambda job, image: replace(job, late=False, script="musl"))
+    assert recorder.of("0").count("completed") == 1
+    assert [work.job.script for work in engine.works] == ["musl", "musl"]
+
+
+def test_a_late_job_is_skipped_with_its_reason_or_an_error_and_its_room_goes_to_others() -> None:
+    def complete(job: Job, image: Image) -> Job | str:
+        if job.id == "wrong":
+            raise FarmError("undefined name", "m.yaml:3:5")
+        return "if: distro.libc == 'glibc'"
+
+    engine = FakeEngine()
+    jobs = [make_job("off", late=True), make_job("wrong", late=True), make_job("on")]
+    recorder = driven(engine, jobs, complete=complete)
+    assert recorder.of("off") == ["outcome skipped", "finished skipped"]
+    assert recorder.of("wrong") == ["outcome error", "finished error"]
+    assert [work.job.id for work in engine.works] == ["on"]
+
+
+def test_what_a_job_needs_is_handed_on_by_the_attempt_that_was_good() -> None:
+    engine = FakeEngine(lambda work: fails(work) if (work.job.id, work.number) == ("build", 1) else passes(work))
+    seen: dict[str, int] = {}
+
+    def hand_on(job: Job, good: dict[str, int]) -> Job:
+        seen.update(good)
+        return replace(job, summary="may see it")
+
+    jobs = [make_job("build", retries=1), make_job("use", needs=("build", "before"))]
+    driven(engine, jobs, hand_on=hand_on, good={"before": 3, "nobody": 1})
+    assert seen == {"build": 2, "before": 3}
+    assert [work.job.summary for work in engine.works] == ["", "", "may see it"]
+
+
 def test_an_engine_that_raises_ends_the_run_with_its_bug() -> None:
-    async def go() -> None:
-        driver = make_driver(FakeEngine(bug=ValueError("broken")), Recorder())
-        driver.image_ready(ImageKey("a"), IMAGE)
-        await driver.run()
+    def broken(work: Work) -> Attempt:
+        raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):
-        asyncio.run(go())
+        driven(FakeEngine(broken))
 
 
 def test_whoever_was_to_give_an_image_and_never_will_ends_the_run() -> None:
-    async def go() -> None:
-        driver = make_driver(FakeEngine(), Recorder())
-        driver.abandon(KeyError("no image"))
-        await driver.run()
-
     with pytest.raises(KeyError, match="no image"):
-        asyncio.run(go())
+        driven(FakeEngine(held=True), also=lambda driver: driver.abandon(KeyError("no image")))

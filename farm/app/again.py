@@ -1,0 +1,44 @@
+"""``farm rerun``: what to ask of a new run so that it has the jobs of an old one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from farm.app.folder import JOURNAL, find_run
+from farm.app.options import RunOptions
+from farm.journal import queries
+from farm.model.outcome import Outcome
+from farm.model.run import JobRecord
+from farm.schedule.repeat import first_id
+
+
+def again(options: RunOptions, run: str | None, *, failed: bool, slots: int | None = None) -> RunOptions | None:
+    """``options`` with the matrix, the jobs and everything else of ``run``, but ``slots`` if there are any.
+
+    With ``failed`` only its jobs that were bad, were cancelled or have no outcome; None where there are none. Raises
+    ``UsageError`` where there is no such run.
+    """
+    run_dir = find_run(options.reports, run)
+    record = queries.read(os.path.join(run_dir, JOURNAL))
+    jobs = [each.job.id for each in record.jobs if not failed or _is_open(each, record.info.asked.fail_on_flaky)]
+    if not jobs:
+        return None
+    old = record.info.asked
+    asked = replace(
+        old,
+        keyword=None,
+        distros=(),
+        tags=(),
+        jobs=tuple(dict.fromkeys(map(first_id, jobs))),
+        last_failed=False,
+        shard=None,
+        slots=slots or old.slots,
+    )
+    return replace(options, matrix=record.info.matrix_path, asked=asked, lenient=True)
+
+
+def _is_open(record: JobRecord, fail_on_flaky: bool) -> bool:
+    if record.outcome is None or record.outcome is Outcome.CANCELLED or record.outcome.bad:
+        return True
+    return fail_on_flaky and record.outcome is Outcome.FLAKY

@@ -1,0 +1,42 @@
+"""How much of this host a run may use at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+import psutil
+
+from farm.app.host import raise_descriptors
+from farm.errors import UsageError
+from farm.model.job import Job
+from farm.model.run import Asked
+from farm.schedule import policy
+from farm.schedule.policy import Budget, Reserve
+from farm.units import format_bytes
+
+
+def room(asked: Asked, jobs: Sequence[Job]) -> tuple[Budget, tuple[str, ...]]:
+    """What may run at once, and what of ``-j`` the host does not allow. Raises ``UsageError`` where nothing is left."""
+    cores, available_bytes = len(os.sched_getaffinity(0)), psutil.virtual_memory().available
+    if asked.reserve_memory_bytes >= available_bytes or asked.reserve_cpus >= cores:
+        left = f"{cores} cpus and {format_bytes(available_bytes)} are available"
+        raise UsageError("--reserve leaves nothing for jobs", left, "reserve less")
+    given = policy.budget(
+        cores,
+        available_bytes,
+        asked.slots,
+        cpu_overcommit=asked.cpu_overcommit,
+        memory_overcommit=asked.memory_overcommit,
+        reserve=Reserve(asked.reserve_cpus, asked.reserve_memory_bytes),
+    )
+    slots = raise_descriptors(min(given.slots, len(jobs)))
+    notes = []
+    if slots < min(given.slots, len(jobs)):
+        counted = "one job" if slots == 1 else f"{slots} jobs"
+        notes.append(f"at most {counted} at once: the limit of open files allows no more (ulimit -Hn)")
+        given = replace(given, slots=slots)
+    if asked.slots is not None and (held := policy.held_to(jobs, given)):
+        notes.append(f"about {held} jobs at once: {policy.memory_held(given)} (--overcommit-memory)")
+    return given, tuple(notes)

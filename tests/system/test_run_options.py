@@ -1,0 +1,221 @@
+"""What ``farm run`` and its kin do with a matrix, end to end on a real image: retries, needs, selections, orders, stops."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import time
+
+import pytest
+
+from farm.model.outcome import Outcome
+
+pytestmark = pytest.mark.root
+
+NUMBERS = "strategy: {matrix: {n: [1, 2, 3, 4, 5, 6]}}"
+
+
+def outcomes(farm, run="latest"):
+    return {each.job.id: each.outcome for each in farm.record(run).jobs}
+
+
+def started(farm):
+    """Ids in the order in which their first attempts started."""
+    first = [(each.attempts[0].started_at, each.job.id) for each in farm.record().jobs if each.attempts]
+    return [job_id for _, job_id in sorted(first)]
+
+
+def test_every_attempt_is_kept_and_a_late_pass_is_flaky(farm):
+    matrix = farm.write(
+        "  again: {run: 'echo attempt $FARM_ATTEMPT; touch /was-here; [ $FARM_ATTEMPT = 3 ]', retries: {max: 2}}\n"
+        "  never: {run: 'echo attempt $FARM_ATTEMPT; [ ! -e /was-here ]; touch /was-here; exit 7', retries: {max: 1}}"
+    )
+    done = farm.run("run", matrix)
+    assert done.returncode == 1, done.stdout
+    flaky, failed = farm.record().jobs
+    assert (flaky.outcome, [each.number for each in flaky.attempts]) == (Outcome.FLAKY, [1, 2, 3])
+    assert (failed.outcome, [each.number for each in failed.attempts]) == (Outcome.FAILED, [1, 2])
+    # Exit status 7 of both: what the first one wrote was not there for the second.
+    assert [each.reason for each in failed.attempts] == ["exit status 7"] * 2
+    for each in (*flaky.attempts, *failed.attempts):
+        assert (farm.folder / "reports/latest" / each.log_path).read_text() == f"attempt {each.number}\n"
+    junit = (farm.folder / "reports/latest/junit.xml").read_text()
+    assert junit.count("<flakyFailure") == 2
+    assert junit.count("<rerunFailure") == 1
+
+
+def test_flaky_is_good_unless_asked(farm):
+    matrix = farm.write("  again: {run: '[ $FARM_ATTEMPT = 2 ]'}")
+    assert farm.run("run", matrix).returncode == 1
+    assert farm.run("run", matrix, "--retries", 1).returncode == 0
+    done = farm.run("run", matrix, "--retries", 1, "--fail-on-flaky")
+    assert done.returncode == 1
+    assert "1 flaky" in done.stdout
+
+
+def test_an_unmet_need_skips_and_a_met_one_does_not(farm):
+    matrix = farm.write(
+        "  good: {run: 'true'}\n  bad: {run: 'false'}\n  after-good: {run: 'true', needs: [good]}\n"
+        "  after-bad: {run: 'true', needs: [bad, good]}\n  last: {run: 'true', needs: [after-bad]}"
+    )
+    assert farm.run("run", matrix).returncode == 1
+    found = {each.job.test: (each.outcome, each.reason) for each in farm.record().jobs}
+    assert found["after-good"] == (Outcome.PASSED, "")
+    assert found["after-bad"] == (Outcome.SKIPPED, "needs bad/small, which failed")
+    assert found["last"] == (Outcome.SKIPPED, "needs after-bad/small, which was skipped")
+    # A selection brings along what it needs.
+    assert farm.run("run", matrix, "-k", "after-good").returncode == 0
+    assert outcomes(farm) == {"good/small": Outcome.PASSED, "after-good/small": Outcome.PASSED}
+
+
+def test_the_same_again_only_what_failed_and_the_command_for_it(farm):
+    matrix = farm.write(f"  unit: {{run: '[ {{{{ matrix.n }}}} != 3 ]', {NUMBERS}}}")
+    done = farm.run("run", matrix)
+    assert done.returncode == 1
+    (shown,) = re.findall("again: (.*)", done.stdout)
+    for command in (shown, farm.run("repro", "unit/small[n=3]").stdout.strip()):
+        assert shlex.split(command) == ["farm", "run", "matrix.yaml", "--job", "unit/small[n=3]"]
+        again = farm.run(*shlex.split(command)[1:])
+        assert again.returncode == 1
+        assert outcomes(farm) == {"unit/small[n=3]": Outcome.FAILED}
+    assert farm.run("run", matrix).returncode == 1
+    assert started(farm)[0] != "unit/small[n=3]"
+    assert farm.run("rerun", "--failed").returncode == 1
+    assert list(outcomes(farm)) == ["unit/small[n=3]"]
+    assert farm.run("run", matrix, "--lf").returncode == 1
+    assert list(outcomes(farm)) == ["unit/small[n=3]"]
+    assert farm.run("run", matrix, "--ff", "-j", 1).returncode == 1
+    assert started(farm)[0] == "unit/small[n=3]"
+    assert farm.run("rerun").returncode == 1
+    assert len(outcomes(farm)) == 6
+    assert farm.run("run", matrix, "--job", "unit/small[n=4]", "--lf").returncode == 0
+    assert list(outcomes(farm)) == ["unit/small[n=4]"]
+    assert farm.run("rerun", "--failed").returncode == 5
+
+
+def test_the_first_failure_ends_the_run_where_asked(farm, living):
+    staying = "sleep 4861"
+    matrix = farm.write(f"  first: {{run: 'false', priority: 1}}\n  long: {{run: 'exec {staying}', {NUMBERS}}}")
+    done = farm.run("run", matrix, "-x", "-j", 3)
+    assert done.returncode == 1, done.stdout
+    assert farm.outcomes() == {Outcome.FAILED: 1, Outcome.CANCELLED: 6}
+    assert all("after a failure" in each.reason for each in farm.record().jobs if each.outcome is Outcome.CANCELLED)
+    assert living(staying) == []
+
+
+def test_fail_fast_is_of_one_test(farm, living):
+    staying = "sleep 4862"
+    fast = "strategy: {fail-fast: true, matrix: {n: [1, 2, 3]}}"
+    run = f"[ {{{{ matrix.n }}}} != 1 ] || exit 1; exec {staying}"
+    matrix = farm.write(f"  fast: {{run: '{run}', {fast}}}\n  other: {{run: 'true'}}")
+    assert farm.run("run", matrix).returncode == 1
+    assert farm.outcomes() == {Outcome.FAILED: 1, Outcome.CANCELLED: 2, Outcome.PASSED: 1}
+    assert living(staying) == []
+
+
+def test_the_deadline_is_seven_and_everything_is_reported(farm, living):
+    staying = "sleep 4863"
+    matrix = farm.write(f"  quick: {{run: 'true', priority: 1}}\n  long: {{run: 'exec {staying}', {NUMBERS}}}")
+    begun_s = time.monotonic()
+    done = farm.run("run", matrix, "--deadline", "2s", "-j", 4)
+    assert done.returncode == 7, done.stdout
+    assert time.monotonic() - begun_s < 20 * farm.slowdown
+    assert "the run's deadline passed" in done.stdout
+    assert farm.outcomes() == {Outcome.PASSED: 1, Outcome.CANCELLED: 6}
+    assert farm.record().status == "deadline"
+    assert living(staying) == []
+
+
+def test_a_seed_is_an_order_and_a_dry_run_shows_it_and_makes_nothing(farm):
+    matrix = farm.write(f"  unit: {{run: 'true', {NUMBERS}}}\n  first: {{run: 'true', priority: 5}}")
+    done = farm.run("run", matrix, "--seed", 4, "--dry-run", "--json")
+    assert done.returncode == 0
+    assert not (farm.folder / "reports").exists()
+    order = [each["job"] for each in json.loads(done.stdout)]
+    assert len(order) == 7
+    assert order[0] == "first/small"
+    assert farm.run("run", matrix, "--seed", 4, "-j", 1).returncode == 0
+    assert started(farm) == order
+    other = json.loads(farm.run("run", matrix, "--seed", 5, "--dry-run", "--json").stdout)
+    assert [each["job"] for each in other] != order
+    assert "7 jobs would run" in farm.run("run", matrix, "--dry-run").stdout
+
+
+def test_what_took_long_starts_first_the_next_time(farm):
+    matrix = farm.write(f"  unit: {{run: 'sleep 0.{{{{ matrix.n }}}}', {NUMBERS}}}")
+    assert farm.run("run", matrix, "-j", 1).returncode == 0
+    assert started(farm) == [f"unit/small[n={n}]" for n in (1, 2, 3, 4, 5, 6)]
+    done = farm.run("run", matrix, "-j", 1, "-v")
+    assert started(farm)[0] in ("unit/small[n=6]", "unit/small[n=5]")
+    assert started(farm)[-1] == "unit/small[n=1]"
+    assert re.search(r"makespan .* ideal for what the jobs took .*%; up to 1 at once", done.stdout)
+
+
+def test_parts_are_the_whole(farm):
+    matrix = farm.write(f"  unit: {{run: 'true', {NUMBERS}}}")
+    seen = []
+    for part in ("1/2", "2/2"):
+        assert farm.run("run", matrix, "--shard", part).returncode == 0
+        seen.append(set(outcomes(farm)))
+    assert [len(each) for each in seen] == [3, 3]
+    assert len(seen[0] | seen[1]) == 6
+
+
+def test_repetitions_are_jobs_of_their_own_and_the_first_bad_one_may_end_them(farm):
+    matrix = farm.write("  unit: {run: 'echo $FARM_JOB; [ \"$FARM_JOB\" != unit/small#3 ]'}")
+    assert farm.run("run", matrix, "--repeat", 4).returncode == 1
+    assert outcomes(farm) == {
+        "unit/small": Outcome.PASSED,
+        "unit/small#2": Outcome.PASSED,
+        "unit/small#3": Outcome.FAILED,
+        "unit/small#4": Outcome.PASSED,
+    }
+    assert shlex.split(farm.run("repro", "unit/small#3").stdout)[-1] == "unit/small"
+    assert farm.run("run", matrix, "--until-fail", "-j", 1).returncode == 1
+    found = farm.outcomes()
+    assert (found[Outcome.PASSED], found[Outcome.FAILED], found[Outcome.CANCELLED]) == (2, 1, 97)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "--job", "unit/smal"], "near it: unit/small"),
+        (["run", "--resume", "latest"], "there is no run latest"),
+        (["run", "--shard", "3/2"], "1/4"),
+        (["run", "--reserve", "memory=900T"], "--reserve leaves nothing"),
+        (["run", "--reserve", "disk=1G"], "cpus=1,memory=2G"),
+        (["run", "--json"], "--dry-run"),
+        (["run", "--resume", "latest", "--seed", "1"], "--seed cannot be changed"),
+        (["rerun", "2020"], "there is no run 2020"),
+        (["logs", "unit/small"], "there is no run yet"),
+        (["repro", "unit/small"], "there is no run yet"),
+    ],
+)
+def test_what_cannot_be_is_four_and_said(farm, arguments, said):
+    farm.write("  unit: {run: 'true'}")
+    done = farm.run(*arguments)
+    assert done.returncode == 4, done.stdout
+    assert said in done.stderr
+
+
+def test_logs_follow_a_job_through_its_attempts_while_it_runs(farm):
+    # However late it comes: the log of an attempt that has ended is shown as well, and then the next one.
+    script = (
+        "echo begun $FARM_ATTEMPT; [ $FARM_ATTEMPT = 1 ] || sleep 1; echo ended $FARM_ATTEMPT; [ $FARM_ATTEMPT = 2 ]"
+    )
+    matrix = farm.write(f"  unit: {{run: '{script}', retries: {{max: 1}}}}\n  other: {{run: 'sleep 1'}}")
+    run = farm.start("run", matrix)
+    assert farm.wait(lambda: farm.logs_that_say("begun") > 0)
+    following = farm.start("logs", "-f", "unit/small", "--attempt", 1)
+    out, err = following.communicate(timeout=60 * farm.slowdown)
+    assert out == "begun 1\nended 1\nbegun 2\nended 2\n", err
+    out, err = run.communicate(timeout=60 * farm.slowdown)
+    assert run.returncode == 0, out + err
+    assert farm.run("logs", "unit/small").stdout == "begun 2\nended 2\n"
+    assert farm.run("logs", "unit/small", "--attempt", 1).stdout == "begun 1\nended 1\n"
+    told = json.loads(farm.run("logs", "unit/small", "--json").stdout)
+    assert [each["outcome"] for each in told["attempts"]] == ["failed", "passed"]
+    done = farm.run("logs", "unit/small", "--attempt", 3)
+    assert done.returncode == 4
+    assert "no log of attempt 3" in done.stderr

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from farm.errors import FarmError
+from farm.journal import history
+from farm.journal.history import NOTHING, Past, Result
+
+
+def passed(job_id, duration_s=1.0):
+    return Result(job_id, "passed", duration_s, False)
+
+
+def failed(job_id, duration_s=1.0):
+    return Result(job_id, "failed", duration_s, True)
+
+
+def rows(path):
+    with closing(sqlite3.connect(path)) as db:
+        return db.execute(
+            "SELECT run.name, job.name, outcome FROM result JOIN run ON run = run.id JOIN job ON job = job.id"
+        ).fetchall()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / history.FILE)
+
+
+def test_of_no_runs_nothing_is_known_and_nothing_is_made(path, tmp_path):
+    assert history.read(path) == NOTHING
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_failed_last_and_what_to_expect(path):
+    history.record(path, "r1", 1.0, [passed("a", 10.0), failed("b", 2.0)])
+    assert history.read(path) == Past({"a": 10.0, "b": 2.0}, frozenset({"b"}))
+    history.record(path, "r2", 2.0, [failed("a", 20.0), passed("b", 2.0)])
+    assert history.read(path) == Past({"a": 14.0, "b": 2.0}, frozenset({"a"}))
+
+
+def test_an_end_that_was_not_its_own_says_nothing(path):
+    history.record(path, "r1", 1.0, [failed("a", 4.0), passed("b", 4.0)])
+    history.record(path, "r2", 2.0, [Result("a", "cancelled", 0.5, None), Result("b", "skipped", 0.0, None)])
+    assert history.read(path) == Past({"a": 4.0, "b": 4.0}, frozenset({"a"}))
+    assert len(rows(path)) == 4
+
+
+def test_an_error_without_an_attempt_changes_no_expectation(path):
+    history.record(path, "r1", 1.0, [passed("a", 4.0)])
+    history.record(path, "r2", 2.0, [Result("a", "error", 0.0, True)])
+    assert history.read(path) == Past({"a": 4.0}, frozenset({"a"}))
+
+
+def test_of_repetitions_one_that_was_bad_is_enough(path):
+    history.record(path, "r1", 1.0, [failed("a"), passed("a"), passed("a")])
+    assert history.read(path).failed == {"a"}
+    assert len(rows(path)) == 3
+
+
+def test_a_run_that_was_resumed_replaces_itself_and_counts_once(path):
+    history.record(path, "r1", 1.0, [passed("a", 10.0)])
+    history.record(path, "r1", 1.0, [passed("a", 20.0), failed("b", 3.0)])
+    assert history.read(path) == Past({"a": 10.0, "b": 3.0}, frozenset({"b"}))
+    assert sorted(rows(path)) == [("r1", "a", "passed"), ("r1", "b", "failed")]
+
+
+def _record_many(path, run):
+    for number in range(10):
+        history.record(path, f"{run}-{number}", 1.0, [passed(f"job-{each}") for each in range(50)])
+
+
+def test_two_farms_write_at_once(path):
+    context = multiprocessing.get_context("spawn")
+    farms = [context.Process(target=_record_many, args=(path, name)) for name in ("x", "y")]
+    for each in farms:
+        each.start()
+    for each in farms:
+        each.join(60)
+        assert each.exitcode == 0
+    assert len(rows(path)) == 2 * 10 * 50
+    assert len(history.read(path).expected_s) == 50
+
+
+def test_another_version_and_what_is_no_history_are_refused_and_left_alone(path, tmp_path):
+    history.record(path, "r1", 1.0, [passed("a")])
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version=99")
+    broken = tmp_path / "broken.sqlite"
+    broken.write_bytes(b"no database at all, but as long as one" * 20)
+    for each in (path, str(broken)):
+        with pytest.raises(FarmError, match="cannot be read"):
+            history.read(each)
+        with pytest.raises(FarmError, match="cannot be written"):
+            history.record(each, "r2", 1.0, [passed("a")])
+    assert broken.read_bytes().startswith(b"no database")
+
+
+def test_an_odd_id_is_found_again(path):
+    history.record(path, "r1", 1.0, [failed("a\0b é")])
+    assert history.read(path).failed == {"a\0b é"}
