@@ -107,8 +107,15 @@ class Job:
 
     @property
     def image_key(self) -> ImageKey:
-        """The image that it waits for."""
+        """The image that it runs on."""
         return ImageKey(self.distro, self.prepare)
+
+    @property
+    def image_keys(self) -> tuple[ImageKey, ...]:
+        """The images that it waits for: its own, then those of its services, each once."""
+        if not self.services:
+            return (self.image_key,)
+        return tuple(dict.fromkeys((self.image_key, *(ImageKey(each.distro) for each in self.services))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,16 @@ def demand(limits: Limits, given: Budget) -> Demand:
     return Demand(min(limits.cpus, float(given.cores)), limits.memory_bytes + limits.swap_bytes)
 
 
+def demand_of(job: Job, given: Budget) -> Demand:
+    """What ``job`` takes, and its services beside it."""
+    own = demand(job.limits, given)
+    if not job.services:
+        return own
+    all_of_it = [own, *(demand(each.limits, given) for each in job.services)]
+    cpus = min(sum(each.cpus for each in all_of_it), float(given.cores))
+    return Demand(cpus, sum(each.memory_bytes for each in all_of_it))
+
+
 def never_fits(wanted: Demand, given: Budget) -> str:
     """Why a job with this demand cannot run on this host even alone, with the numbers; empty where it can."""
     if wanted.memory_bytes > given.largest_job_bytes:
@@ -119,7 +129,7 @@ def held_to(jobs: Iterable[Job], given: Budget) -> int:
     for count, job in enumerate(jobs):
         if count == given.slots:
             return 0
-        left_bytes -= demand(job.limits, given).memory_bytes
+        left_bytes -= demand_of(job, given).memory_bytes
         if left_bytes < 0:
             return max(1, count)
     return 0
