@@ -32,8 +32,10 @@ def step(name: str) -> Iterator[None]:
 def errored(work: Work, started_at: float, step: str, error: Exception) -> Attempt:
     """The attempt that ended as ``error`` before it had a container."""
     number = error.errno or 0 if isinstance(error, OSError) else 0
-    hint = error.remedy if isinstance(error, FarmError) else getattr(error, "hint", "")
-    failure = Failure(step, str(error), number, hint)
+    message, hint = str(error), getattr(error, "hint", "")
+    if isinstance(error, FarmError):  # whose remedy is told beside its sentence, which is one line
+        message, hint = ": ".join(part for part in (error.brief, error.detail) if part), error.remedy
+    failure = Failure(step, "; ".join(message.splitlines()), number, hint)
     return Attempt(
         job_id=work.job.id,
         number=work.number,
