@@ -41,10 +41,12 @@ class Plan:
 def plan(options: RunOptions, note: Callable[[str], None]) -> Plan:
     """What ``options`` ask for. Raises ``UsageError`` for a wrong file or selection.
 
-    ``note`` is told of what was left out, and of a history that cannot be read: it is done without.
+    ``note`` is told of what is odd about the file, of what was left out, and of a history that cannot be read.
     """
     asked = options.asked
     matrix = load(options.matrix, asked.catalogue)
+    for problem in matrix.warnings:
+        note(f"warning: {problem}")
     past = known(options.reports, note)
     every = expand(matrix)
     jobs = select(every, asked.keyword, asked.distros, asked.tags)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any  # what JSON holds
 
 import click
 
@@ -43,23 +44,44 @@ def explain(job: str, matrix: str | None, plan: bool, as_json: bool) -> None:
 
     loaded = load(matrix or MATRIX, options.catalogue())
     found = explained(loaded, find_job(expand(loaded), job))
+    found = replace(found, job=without_secrets(found.job, os.environ))
     steps = _steps(found.job) if plan else ()
     if as_json:
-        text = json.dumps(_document(found, steps), indent=2, ensure_ascii=False)
+        click.echo(json.dumps(_document(found, steps), indent=2, ensure_ascii=False))
     else:
-        text = "\n".join((*_lines(found), *_planned(steps)))
-    click.echo(masked(text, found.job.secrets, os.environ))
+        click.echo("\n".join((*_lines(found), *_planned(steps))))
 
 
-def masked(text: str, secrets: tuple[str, ...], environment: Mapping[str, str]) -> str:
-    """``text`` without the values that ``environment`` has for ``secrets``, should somebody have written them in the file."""
+def without_secrets(job: Job, environment: Mapping[str, str]) -> Job:
+    """``job`` without the values that ``environment`` has for its secrets, should somebody have written them in the file."""
     from farm.matrix.secrets import MASK
+    from farm.model.plain import fields, value
 
-    for name in secrets:
-        value = environment.get(name, "")
-        if len(value) >= _SHORTEST_SECRET:
-            text = text.replace(value, MASK)
-    return text
+    values = [
+        each for name in job.secrets for each in (environment.get(name, ""), *environment.get(name, "").split("\n"))
+    ]
+    hidden = sorted({each for each in values if len(each) >= _SHORTEST_SECRET}, key=len, reverse=True)
+    if not hidden:
+        return job
+
+    def masked(text: str) -> str:
+        for each in hidden:
+            text = text.replace(each, MASK)
+        return text
+
+    document = json.loads(json.dumps(fields(job), default=fields), object_hook=lambda found: _each(found, masked))
+    return value(type(job), document)
+
+
+def _each(found: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:
+    """``found`` with every text in it changed, those in lists too."""
+
+    def changed(item: Any) -> Any:
+        if isinstance(item, str):
+            return change(item)
+        return [changed(each) for each in item] if isinstance(item, list) else item
+
+    return {name: changed(item) for name, item in found.items()}
 
 
 def _steps(job: Job) -> tuple[str, ...]:

@@ -17,8 +17,27 @@ if TYPE_CHECKING:
     from farm.model.job import Job
 
 
+COLUMNS = (
+    "job", "test", "distro", "summary", "cpus", "memory", "pids", "timeout", "network", "priority", "tags", "needs", "note",
+    "where",
+)  # fmt: skip
+"""What ``list --columns`` can show."""
+_USUAL = ("job", "cpus", "memory", "timeout", "tags", "needs", "note")
+_ALWAYS = frozenset(_USUAL[:4])
+
+
+def _chosen(text: str) -> tuple[str, ...]:
+    """The type of ``--columns``."""
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if name not in COLUMNS:
+            raise click.BadParameter(f"no column is called {name!r}; there are {', '.join(COLUMNS)}")
+    return names
+
+
 @click.command(name="list")
 @options.selection
+@click.option("--columns", type=_chosen, metavar="NAMES", help=f"Which, separated by commas: {', '.join(COLUMNS)}.")
 @options.table_format
 @options.as_json
 def list_jobs(
@@ -27,6 +46,7 @@ def list_jobs(
     distros: tuple[str, ...],
     tags: tuple[str, ...],
     jobs: tuple[str, ...],
+    columns: tuple[str, ...] | None,
     style: str,
     as_json: bool,
 ) -> int:
@@ -36,6 +56,7 @@ def list_jobs(
 
     \b
     farm list -k 'unit and not alpine' -t smoke
+    farm list --columns job,summary,where --format github
     farm list --json | jq -r '.[].id'
     """
     from farm.app.planning import named
@@ -51,7 +72,7 @@ def list_jobs(
     if as_json:
         click.echo(json.dumps([_document(job) for job in found], indent=2, ensure_ascii=False))
     else:
-        click.echo(_table(found, style))
+        click.echo(_table(found, style, columns or ()))
         click.echo(_counted(len(found), "job"))
         warn(loaded)
     return 0 if found else 5
@@ -119,33 +140,38 @@ def _checked(path: str) -> tuple[Matrix, tuple[Job, ...]]:
     return loaded, expand(loaded)
 
 
-def _table(jobs: Sequence[Job], style: str) -> str:
-    """One row a job; columns that would be empty are not there."""
+def _table(jobs: Sequence[Job], style: str, columns: Sequence[str]) -> str:
+    """One row a job. Without ``columns`` those of interest, and of these none that would be empty."""
     from tabulate import tabulate
 
+    shown = columns or _USUAL
+    rows = [_cells(job) for job in jobs]
+    kept = [name for name in shown if columns or name in _ALWAYS or any(row[name] for row in rows)]
+    return tabulate([[row[name] for name in kept] for row in rows], kept, tablefmt=style, disable_numparse=True)
+
+
+def _cells(job: Job) -> dict[str, str]:
+    """What each of ``COLUMNS`` has of it."""
     from farm.matrix.problems import printable
     from farm.units import format_bytes, format_duration
 
-    header = ("job", "cpus", "memory", "timeout", "tags", "needs", "note")
-    rows = [
-        (
-            job.id,
-            f"{job.limits.cpus:g}",
-            format_bytes(job.limits.memory_bytes),
-            format_duration(job.timeout_s),
-            " ".join(job.tags),
-            job.needs[0] + (f" and {len(job.needs) - 1} more" if len(job.needs) > 1 else "") if job.needs else "",
-            printable(_note(job)),
-        )
-        for job in jobs
-    ]
-    kept = [index for index in range(len(header)) if index < 4 or any(row[index] for row in rows)]
-    return tabulate(
-        [[row[index] for index in kept] for row in rows],
-        [header[index] for index in kept],
-        tablefmt=style,
-        disable_numparse=True,
-    )
+    more = f" and {len(job.needs) - 1} more" if len(job.needs) > 1 else ""
+    return {
+        "job": job.id,
+        "test": job.test,
+        "distro": job.distro,
+        "summary": printable(job.summary),
+        "cpus": f"{job.limits.cpus:g}",
+        "memory": format_bytes(job.limits.memory_bytes),
+        "pids": str(job.limits.pids),
+        "timeout": format_duration(job.timeout_s),
+        "network": job.network.value,
+        "priority": str(job.priority),
+        "tags": " ".join(job.tags),
+        "needs": f"{job.needs[0]}{more}" if job.needs else "",
+        "note": printable(_note(job)),
+        "where": printable(job.where),
+    }
 
 
 def _note(job: Job) -> str:

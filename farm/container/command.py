@@ -8,6 +8,10 @@ import os
 from farm.errors import KernelError
 from farm.kernel import signals
 
+TYPE_CHECKING = False  # typing's own would import typing, into memory that is copied for every container
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 # What Python changed, and what whoever started the farm ignores (nohup, a shell's &): the command gets the defaults.
 _RESTORED = tuple(sorted(signals.settable()))
 _DEFAULT_PATH = "/usr/bin:/bin"
@@ -20,22 +24,40 @@ def spawn(argv: tuple[str, ...], environment: dict[str, str], actions: list[tupl
     A name without a slash is looked for in the command's own PATH, as execvp(3) does. Raises ``KernelError``: ENOENT, EACCES
     or ENOEXEC with a hint that tells a missing command from a missing interpreter, and both from a wrong processor.
     """
-    name = argv[0]
+
+    def start(candidate: str) -> int:
+        return os.posix_spawn(
+            candidate,
+            argv,
+            environment,
+            file_actions=actions,
+            setsid=True,
+            resetids=True,
+            setsigmask=(),
+            setsigdef=_RESTORED,
+        )
+
+    return _first_of(argv[0], environment, start)
+
+
+def replace(argv: tuple[str, ...], environment: dict[str, str], direct: tuple[str, ...]) -> None:
+    """Be ``argv`` from here on, or ``direct`` where that can be. Raises as ``spawn`` does."""
+    if direct:
+        try:
+            _first_of(direct[0], environment, lambda candidate: os.execve(candidate, direct, environment))
+        except KernelError:
+            pass  # nobody's business: the shell says why
+    _first_of(argv[0], environment, lambda candidate: os.execve(candidate, argv, environment))
+
+
+def _first_of(name: str, environment: dict[str, str], start: Callable[[str], int]) -> int:
+    """What ``start`` returns for the first path that ``name`` can mean."""
     folders = environment.get("PATH", _DEFAULT_PATH).split(":")
     candidates = [name] if "/" in name else [f"{folder or '.'}/{name}" for folder in folders]
     denied = ""
     for candidate in candidates:
         try:
-            return os.posix_spawn(
-                candidate,
-                argv,
-                environment,
-                file_actions=actions,
-                setsid=True,
-                resetids=True,
-                setsigmask=(),
-                setsigdef=_RESTORED,
-            )
+            return start(candidate)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except PermissionError:

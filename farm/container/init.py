@@ -43,6 +43,7 @@ from farm.kernel import process, signals, sockets
 TYPE_CHECKING = False  # typing's own would import typing, into memory that is copied for every container
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
 _MAIN = 0
 _TIOCSWINSZ = 0x5414
@@ -126,6 +127,37 @@ class Init:
             for fd in (master, slave, *descriptors, *root):
                 if fd >= 0:
                     os.close(fd)
+
+    def become(
+        self,
+        argv: tuple[str, ...],
+        environment: dict[str, str],
+        directory: str,
+        identity: tuple[int, ...],
+        descriptors: Sequence[int],
+        direct: tuple[str, ...],
+        root: tuple[int, ...],
+    ) -> NoReturn:
+        """Be the command from here on, and say so before; on failure say why, and end. Fields are as of ``spawn``."""
+        try:
+            os.chdir(directory)
+            self._set_oom_score(_OOM_FIRST)
+            os.setsid()
+            for target, fd in enumerate(descriptors):
+                os.dup2(fd, target)
+            if identity:
+                process.become(identity[0], identity[1], identity[2:])
+                process.prctl(process.PR_SET_PDEATHSIG, signals.SIGKILL)  # which that has cleared
+            signals.default(*signals.settable())
+            signals.unblock()
+            self._say("started", _MAIN, time.monotonic(), descriptors=root)
+            process.close_all_but((0, 1, 2, self._control.fileno()))
+            command.replace(argv, environment, direct)
+        except OSError as error:
+            step = "working-directory" if error.filename == directory else "exec"
+            self.say_failed(_MAIN, step, error)
+        finally:
+            os._exit(1)
 
     def open_root(self) -> tuple[int, ...]:
         """Descriptors of the root directory and of the mount namespace; the caller closes them.

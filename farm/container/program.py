@@ -45,6 +45,7 @@ def program(spec: ContainerSpec, host: Host, group: Group) -> Program:
         working_directory="",
         hold=False,
         keep_root=False,
+        init=True,
         terminal=b"",
     )
     first, middle, last = _common(common, host)

@@ -46,10 +46,11 @@ class ContainerSpec:
     space is a block device whose descriptor comes with the request, instead of a tmpfs; ``scratch_dir``, where it is not
     empty, that it is this empty directory of the host, which keeps what is written. ``personality`` is the execution
     domain of personality(2): PER_LINUX32 makes uname(2) speak to 32-bit programs. ``hold`` keeps the container after its
-    command has ended until it is released. ``terminal``, where it is not empty, is the size (``struct winsize``) of a
-    pseudo-terminal for the command; its other end comes back with the answer. ``bare`` leaves out what hides and
-    locks parts of /proc and /sys. ``keep_root`` sends back descriptors of its root directory and its mount namespace, so that
-    its files stay when it has ended. ``hosts`` goes before what /etc/hosts says of the container itself.
+    command has ended until it is released. Without ``init`` the command is PID 1 itself. ``terminal``, where it is not
+    empty, is the size (``struct winsize``) of a pseudo-terminal for the command; its other end comes back with the answer.
+    ``keep_root`` sends back descriptors of its root directory and its mount namespace, so that its files stay when it has
+    ended. ``bare`` leaves out what hides and locks parts of /proc and /sys. ``hosts`` goes before what /etc/hosts says of
+    the container itself.
     """
 
     overlays: tuple[Overlay, ...]
@@ -74,6 +75,7 @@ class ContainerSpec:
     mounts: tuple[MountPoint, ...] = ()
     bare: bool = False
     keep_root: bool = False
+    init: bool = True
     resolv_conf: str = NO_NETWORK
     hosts: str = LOOPBACK_HOSTS
 

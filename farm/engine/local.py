@@ -317,7 +317,13 @@ class LocalEngine:
         return self._client
 
     def _check_opt_outs(self, job: Job) -> None:
-        """Raises ``FarmError`` where what ``job`` opts out of is all that would hold it."""
+        """Raises ``FarmError`` where what ``job`` opts out of is all that would hold it, or is needed."""
+        if not job.init and is_held(job):
+            raise FarmError(
+                f"{'always' if job.always else 'debug'} cannot be with init: none",
+                "it would run when process 1 has ended, and nothing can begin in a container without one",
+                "take one of the two away",
+            )
         asked = "privileged" if job.privileged else f"cap-add: {', '.join(job.cap_add)}" if job.cap_add else ""
         if asked and not self._user_namespace:
             raise FarmError(
@@ -347,6 +353,7 @@ class LocalEngine:
             on_disk=job.limits.disk_bytes is not None,
             hold=is_held(job),
             keep_root=job.artifacts is not None,
+            init=job.init,
         )
 
     def _filter(self, client: Client, capabilities: int) -> int:

@@ -20,6 +20,25 @@ def ignore(signum: int) -> None:
     _signal.signal(signum, _signal.SIG_IGN)
 
 
+def default(*signums: int) -> None:
+    """Do by default what each of ``signums`` does by default from here on."""
+    for signum in signums:
+        _signal.signal(signum, _signal.SIG_DFL)
+
+
+def unblock() -> None:
+    """Let every signal through to this thread."""
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+
+
+def send(pidfd: int, signum: int) -> None:
+    """Signal the process that ``pidfd`` is, if it is there still."""
+    try:
+        _signal.pidfd_send_signal(pidfd, signum)
+    except ProcessLookupError:
+        pass
+
+
 def wake_on(signum: int, wakeup_fd: int) -> None:
     """Write a byte to ``wakeup_fd``, which does not block, for every ``signum``, and do nothing else about it."""
     _signal.signal(signum, _nothing)

@@ -40,6 +40,8 @@ def live(
             _settle(pid1, setup, rest[:3], title_area)
             argv, environment, directory, terminal, identity, keep_root, direct = command
             root = pid1.open_root() if keep_root else ()
+            if hold is None:
+                pid1.become(argv, environment, directory, identity, rest[:3], direct, root)
             pid1.spawn(0, argv, environment, directory, terminal, identity, rest[:3], direct, root)
         except SetupError as error:
             pid1.say_failed(0, error.step, error.__cause__ or error)

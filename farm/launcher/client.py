@@ -114,7 +114,7 @@ class Client:
         """
         ours, theirs = sockets.pair()
         number, self._next_id = self._next_id, self._next_id + 1
-        container = Container(number, ours, self._over)
+        container = Container(number, ours, self._over, monitored=not spec.init)
         self._containers[number] = container
         assert self._manager is not None, "not started"
         step = "find image"
@@ -175,14 +175,14 @@ class Client:
             spec.keep_root,
             spec.direct,
         )
-        order = marshal.dumps((program.program(spec, self._host, group), command, spec.hold))
+        order = marshal.dumps((program.program(spec, self._host, group), command, _stay(spec)))
         cgroup = (group.v2_fd,) if group.v2_fd >= 0 else ()
         if len(order) > wire.MOST_BYTES - 16:
             raise KernelError(
                 "execve", errno.E2BIG, (f"{len(order)} bytes",), "the script and its environment are too large"
             )
         given = spec.network is Network.HOST or spec.joins
-        head = container.number.to_bytes(8, "little") + bytes((len(cgroup), given))
+        head = container.number.to_bytes(8, "little") + bytes((len(cgroup), given, not spec.init))
         self._send(wire.LAUNCH, head + order, (*cgroup, control, *descriptors))
 
     def _start_process(self) -> None:
@@ -331,6 +331,11 @@ class Client:
         for container in tuple(self._containers.values()):
             container.kill()  # the parent-death signal does not reach one that is still setting up
             container.fail(lost)
+
+
+def _stay(spec: ContainerSpec) -> bool | None:
+    """Whether PID 1 stays when the command has ended; None where it is the command."""
+    return spec.hold if spec.init else None
 
 
 def _unfit(step: str, detail: str, remedy: str) -> FarmError:

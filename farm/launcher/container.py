@@ -54,7 +54,8 @@ class Container:
     """``ended`` resolves once all of it is gone. ``started_s`` is the monotonic time its command started, as far as heard.
 
     What PID 1 says is read when the container ends, or with ``hear``; for who wants to know at once, see ``listen``:
-    thousands of short containers would otherwise each wake the loop three more times. Owns the control socket and, from
+    thousands of short containers would otherwise each wake the loop three more times. A ``monitored`` one has ended when its
+    monitor says no more. Owns the control socket and, from
     ``born`` on, the pidfd of PID 1. ``group`` is lent by the manager, and None where there was none to be had. One that keeps
     its root keeps its group as well, which is charged for what was written, until ``let_go``.
     """
@@ -67,6 +68,7 @@ class Container:
         "_kept",
         "_killed",
         "_loop",
+        "_monitored",
         "_over",
         "_pidfd",
         "_was_born",
@@ -76,13 +78,16 @@ class Container:
         "started_s",
     )
 
-    def __init__(self, number: int, control: sockets.Socket, over: Callable[[Container], None]) -> None:
+    def __init__(
+        self, number: int, control: sockets.Socket, over: Callable[[Container], None], *, monitored: bool = False
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self.number = number
         self._control = control
         self._pidfd = -1
         self._was_born = False
         self._over = over
+        self._monitored = monitored
         self._killed = False
         self._exited: Message | None = None
         self._failure: Failure | None = None
@@ -166,7 +171,10 @@ class Container:
         """PID 1 exists; takes over ``pidfd``."""
         self._pidfd = pidfd
         self._was_born = True
-        self._loop.add_reader(pidfd, self._die)
+        if self._monitored:  # the last word is not PID 1's, and comes after its end
+            self._loop.add_reader(self._control.fileno(), self.hear)
+        else:
+            self._loop.add_reader(pidfd, self._die)
         if self._killed:
             self.kill()
 
@@ -196,6 +204,9 @@ class Container:
                 data, descriptors = b"", ()
             if not data:
                 self._loop.remove_reader(self._control.fileno())
+                if self._monitored and self._pidfd >= 0:  # nobody watches it any more
+                    self.kill()
+                    self._loop.add_reader(self._pidfd, self._die)
                 return False
             try:
                 self._heed(_parsed(data), descriptors)
@@ -212,8 +223,8 @@ class Container:
             if message.op == "started":
                 self.started_s = message.at_s
                 self._kept = tuple(map(os.dup, descriptors)) if len(descriptors) == _ROOT_AND_NAMESPACE else ()
-            elif message.op == "exited":
-                self._exited = message
+            elif message.op == "exited" and (self._failure is None or not self._monitored):
+                self._exited = message  # a monitor does not know whether it was the command that ended
             elif message.op == "failed" and self._failure is None:
                 self._failure = message.failure
         if self._heard is not None:

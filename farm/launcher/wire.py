@@ -7,12 +7,12 @@ to zygote   fields                                                              
 ==========  ===================================================================  ===========================================
 CONFIGURE   views, (base, count) of the id map or None, cgroup mounts            -
 FILTER      id, seccomp program                                                  -
-LAUNCH      id (8 bytes), cgroup (1 byte), network is given (1 byte), order      [cgroup,] control, 0, 1, 2[, disk][, mounts]
+LAUNCH      id (8 bytes), cgroup, network is given, no init (a byte each), order [cgroup,] control, 0, 1, 2[, disk][, mounts]
                                                                                  [, network]
 ==========  ===================================================================  ===========================================
 
 A view is ``(path, writable)``, an order ``(program, (argv, environment, directory, terminal, identity, keep_root, direct),
-hold)``; see ``birth``. From the zygote comes text, its fields separated by NUL:
+hold)``; see ``birth``, and ``monitor`` for one without an init. From the zygote comes text, its fields separated by NUL:
 
 ==========  ===================================================================  ===========================================
 to client   fields                                                               descriptors

@@ -19,7 +19,7 @@ import os
 from farm.container import setup
 from farm.errors import KernelError
 from farm.kernel import process, signals, sockets
-from farm.launcher import birth, ground, wire
+from farm.launcher import birth, ground, monitor, wire
 
 
 class Zygote:
@@ -71,17 +71,34 @@ class Zygote:
         number = int.from_bytes(order[:8], "little")
         cgroup_fd = descriptors[0] if order[8] else -1
         namespaces = birth.NAMESPACES if order[9] else birth.NAMESPACES | process.CLONE_NEWNET
+        further = descriptors[order[8] :]
+        if order[10]:
+            self._launch_monitored(number, namespaces, cgroup_fd, order[11:], further)
+            return
         try:
             pid, pidfd = process.clone3(namespaces, exit_signal=signals.SIGCHLD, cgroup_fd=cgroup_fd)
         except OSError as error:
             self._say(wire.STILLBORN, number, *wire.told(error))
             return
         if pid == 0:
-            birth.live(order[10:], descriptors[order[8] :], self._userns_fds, self._filters, self._title_area)
+            birth.live(order[11:], further, self._userns_fds, self._filters, self._title_area)
         try:
             self._say(wire.BORN, number, descriptors=(pidfd,))
         finally:
             os.close(pidfd)
+
+    def _launch_monitored(
+        self, number: int, namespaces: int, cgroup_fd: int, order: memoryview, descriptors: tuple[int, ...]
+    ) -> None:
+        try:
+            pid, pidfd = process.clone3(0, exit_signal=signals.SIGCHLD)
+        except OSError as error:
+            self._say(wire.STILLBORN, number, *wire.told(error))
+            return
+        if pid == 0:
+            inherited = self._userns_fds, self._filters, self._title_area
+            monitor.live(number, namespaces, cgroup_fd, order, descriptors, self._client, inherited)
+        os.close(pidfd)
 
     def _say(self, *fields: object, descriptors: tuple[int, ...] = ()) -> None:
         try:

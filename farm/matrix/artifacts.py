@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from farm.matrix.document import ArtifactsStep
 from farm.matrix.rendering import Rendering
-from farm.matrix.text import Text, View
+from farm.matrix.text import Text
+from farm.matrix.view import View
 from farm.model.rules import Artifacts
 
 

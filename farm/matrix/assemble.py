@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from farm.matrix import schema
-from farm.matrix.catalogue import Catalogue, match_names, unmatched
+from farm.matrix.catalogue import GLOB, Catalogue, match_names, unmatched
 from farm.matrix.check import place_of
 from farm.matrix.crossing import Crossing
 from farm.matrix.document import Layer, Need, Test
@@ -96,9 +96,12 @@ def _distros(context: Context, node: Node, patterns: list[Scalar] | None) -> tup
 def _need(context: Context, entry: schema.NeedEntry) -> Need:
     """What of it is wrong between jobs is found when their cells are known."""
     distros: tuple[str, ...] | None = None
+    some = False
     if entry.distro is not None:
+        some = not GLOB.isdisjoint(entry.distro.text)
         distros = tuple(match_names(entry.distro.text, context.distros))
         if not distros and not context.lenient:
             context.report(entry.distro.place, *unmatched(entry.distro.text, context.distros, "distro of this file"))
     extra: Mapping[str, Scalar] = entry.model_extra or {}
-    return Need(entry.job.text, entry.job.place, distros, tuple((name, value.text) for name, value in extra.items()))
+    values = tuple((name, value.text) for name, value in extra.items())
+    return Need(entry.job.text, entry.job.place, distros, values, some)

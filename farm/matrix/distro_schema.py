@@ -14,8 +14,8 @@ from typing import Annotated, TypeAlias
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from farm.matrix import scalars
+from farm.matrix.closed import Closed
 from farm.matrix.fields import Name, Raw, Sha256, Shaped, Short, Tag, Text
-from farm.matrix.model import Closed
 from farm.model.machine import NAMES, OTHER_NAMES
 from farm.model.reference import is_loopback
 

@@ -120,13 +120,15 @@ class ServiceStep:
 class Need:
     """One of ``needs``: the jobs of ``job`` on ``distros`` (None: on the same one) with these axis values.
 
-    Axes that both have and ``values`` does not name have the same value in both.
+    Axes that both have and ``values`` does not name have the same value in both. ``some`` says that the distros are those of
+    a glob: on some of them there may be none.
     """
 
     job: str
     place: Place
     distros: tuple[str, ...] | None = None
     values: tuple[tuple[str, str], ...] = ()
+    some: bool = False
 
 
 @dataclass(frozen=True, slots=True)

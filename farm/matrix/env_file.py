@@ -6,6 +6,8 @@ without the blanks around it; one in quotes is what stands between them, as it i
 
 from __future__ import annotations
 
+import os
+
 from farm.matrix.document import Template
 from farm.matrix.fields import VARIABLE_RULE
 from farm.matrix.mounting import host_path
@@ -18,6 +20,9 @@ from farm.matrix.tree import Scalar
 def read_variables(source: SourceText, written: Scalar, problems: list[Problem]) -> tuple[tuple[str, Template], ...]:
     """Those of the file that ``written`` in ``source`` names, in its order; errors are appended to ``problems``."""
     path = host_path(source.file, written.text)
+    if os.path.exists(path) and not os.path.isfile(path):  # a FIFO would keep whoever opens it waiting
+        problems.append(source.problem(written.place, f"the env-file {written.text!r} is no file"))
+        return ()
     try:
         file = read_source(path)
     except MatrixError as error:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-from farm.model.mount import MountMode
-
 _KERNELS_OWN = ("/proc", "/sys", "/dev")
 
 
@@ -19,17 +17,17 @@ def inside(written: str) -> str:
     return "/" + os.path.normpath(written).lstrip("/")
 
 
-def wrong_source(written: str, path: str, mode: MountMode = MountMode.RW) -> tuple[str, str] | None:
+def wrong_source(written: str, path: str) -> tuple[str, str] | None:
     """What is wrong with a source, as message and remedy."""
-    if os.path.realpath(path) == "/":
+    real = os.path.realpath(path)
+    if real == "/":
         return f"{written!r} is this host's own root", "mount only what the command needs"
     if not os.path.exists(path):
         return f"no file or directory {written!r}", f"paths are relative to the file they are in: looked for {path}"
-    if mode is MountMode.OVERLAY and not os.path.isdir(path):
-        return (
-            f"{written!r} is not a directory, and an overlay is of directories",
-            "write mode: ro, or mount its folder",
-        )
+    if not os.path.isdir(path) and not os.path.isfile(path):
+        return f"{written!r} is neither a file nor a directory", "devices and sockets of the host cannot be mounted"
+    if any(real == each or real.startswith(f"{each}/") for each in ("/proc", "/sys")):
+        return f"{written!r} is the kernel's own", "nothing of /proc and /sys can be mounted"
     return None
 
 

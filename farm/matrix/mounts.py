@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from farm.matrix.document import MountStep
 from farm.matrix.mounting import host_path, inside, wrong_source, wrong_target
 from farm.matrix.rendering import Rendering
-from farm.matrix.text import Text, View, Wrong
-from farm.model.mount import Mount, MountMode
+from farm.matrix.text import Text
+from farm.matrix.view import View
+from farm.model.mount import Mount
 
 
 class Mounts:
@@ -19,7 +20,7 @@ class Mounts:
         self._file = rendering.source.file
         self._texts = tuple(
             (
-                Text(rendering, step.source, early=True, wrong=self._wrong(step.mode)),
+                Text(rendering, step.source, early=True, wrong=self._wrong),
                 Text(rendering, step.target, early=True, wrong=wrong_target),
                 step.mode,
             )
@@ -42,5 +43,5 @@ class Mounts:
                 found[inside(place)] = Mount(host_path(self._file, path), inside(place), mode)
         return tuple(found.values()) if sound else None
 
-    def _wrong(self, mode: MountMode) -> Wrong:
-        return lambda written: wrong_source(written, host_path(self._file, written), mode)
+    def _wrong(self, written: str) -> tuple[str, str] | None:
+        return wrong_source(written, host_path(self._file, written))

@@ -7,6 +7,7 @@ shards. What ``exclude`` took away, and what is skipped before the run, skips th
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -82,14 +83,16 @@ class Needs:
             axes = self._axes(need, cell, group.test)
             if axes is None:
                 continue
-            for distro in (cell.distro,) if need.distros is None else need.distros:
-                some = group.ids(distro, axes)
-                if not some:
-                    called = _called(need.job, distro, axes)
-                    if excluded(group.test, distro, axes):
-                        return Found(skipped=f"needs {called}, which exclude leaves out")
-                    self._absent(need, cell, called)
-                ids.update(dict.fromkeys(some))
+            distros = (cell.distro,) if need.distros is None else need.distros
+            found = {distro: group.ids(distro, axes) for distro in distros}
+            ids.update(dict.fromkeys(itertools.chain.from_iterable(found.values())))
+            if need.some and any(found.values()):
+                continue
+            for distro in (each for each, there in found.items() if not there):
+                called = _called(need.job, distro, axes)
+                if excluded(group.test, distro, axes):
+                    return Found(skipped=f"needs {called}, which exclude leaves out")
+                self._absent(need, cell, called)
         return Found(tuple(ids))
 
     def _axes(self, need: Need, cell: Cell, other: Test) -> dict[str, str] | None:

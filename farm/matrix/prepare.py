@@ -13,7 +13,6 @@ from farm.matrix.document import PrepareStep, Spec, Template, Test
 from farm.matrix.facts import NAMES, STAND_IN, awaited, awaited_variable, told
 from farm.matrix.rendering import Rendering
 from farm.matrix.template import Renderer, Scope, TemplateError, not_in
-from farm.matrix.uses import missing_env
 from farm.model.distro import Distro, Facts
 from farm.model.job import Prepare
 
@@ -109,7 +108,7 @@ def _late(env: Sequence[tuple[str, Template]], rendering: Rendering) -> frozense
     found: frozenset[str] = frozenset()
     for name, template in env:
         used = rendering.uses(template)
-        found = found | {name} if used.of_image or missing_env(used, found) else found - {name}
+        found = found | {name} if used.of_image or used.of_variables(found) else found - {name}
     return found
 
 

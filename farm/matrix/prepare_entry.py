@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 
 from farm.matrix import schema
 from farm.matrix.check import place_of
 from farm.matrix.document import PrepareStep
-from farm.matrix.mounting import host_path, inside, is_kernels, wrong_source, wrong_target
+from farm.matrix.mounting import host_path, inside, wrong_source, wrong_target
 from farm.matrix.parts import limits, template, variables
 from farm.matrix.problems import Problem
 from farm.matrix.source import SourceText
-from farm.matrix.tree import Node, Scalar
+from farm.matrix.tree import Node
 from farm.model.build import Bind, Network
 
 _TIMEOUT_S = 1800.0
@@ -47,7 +46,7 @@ def _binds(source: SourceText, mounts: Iterable[schema.PrepareMount], problems: 
     for mount in mounts:
         path, target = host_path(source.file, mount.source.text), inside(mount.target.text)
         for scalar, wrong in (
-            (mount.source, _wrong_source(mount.source, path)),
+            (mount.source, wrong_source(mount.source.text, path)),
             (mount.target, wrong_target(mount.target.text)),
         ):
             if wrong:
@@ -57,13 +56,3 @@ def _binds(source: SourceText, mounts: Iterable[schema.PrepareMount], problems: 
             problems.append(source.problem(mount.target.place, message, "mount each at a place of its own"))
         found[target] = Bind(path, target)
     return tuple(found.values())
-
-
-def _wrong_source(scalar: Scalar, path: str) -> tuple[str, str] | None:
-    """Beyond ``wrong_source``: its content is part of what an image is."""
-    wrong = wrong_source(scalar.text, path)
-    if wrong is None and not os.path.isdir(path) and not os.path.isfile(path):
-        return f"{scalar.text!r} is neither a file nor a directory", "its content decides whether an image is the same"
-    if wrong is None and is_kernels(os.path.realpath(path)):
-        return f"{scalar.text!r} is the kernel's own, and nothing that lies on a disk", "copy what is needed to a file"
-    return wrong

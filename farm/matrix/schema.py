@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, WithJsonSchema
 
 from farm.matrix import fields, scalars
+from farm.matrix.closed import Closed
 from farm.matrix.distro_schema import DistroEntry
 from farm.matrix.fields import (
     AnyNetwork,
@@ -50,7 +51,6 @@ from farm.matrix.fields import (
     Whenever,
     Words,
 )  # fmt: skip
-from farm.matrix.model import Closed
 
 HOST_DIGEST = "host"
 """In the place of a digest in a lock file."""
@@ -189,7 +189,7 @@ class Settings(Closed):
     network: AnyNetwork | None = _said(
         "none: loopback only; isolated: out through the host; host: the host's own. none."
     )
-    privileged: Boolean | None = _said("All capabilities of the container, and setuid; shown in the report.")
+    privileged: Boolean | None = _said("Every capability, and no filter of system calls; shown in the report.")
     cap_add: list[Capability] | None = _said("Capabilities beyond the usual ones; shown in the report.")
     no_new_privs: Boolean | None = _said("false: programs may gain privileges by setuid; shown in the report.")
     init: Init | None = _said("none: the command is process 1 of the container itself. farm.")

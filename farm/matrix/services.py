@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from farm.matrix.document import ServiceStep
 from farm.matrix.rendering import Rendering
-from farm.matrix.text import Text, View
+from farm.matrix.text import Text
+from farm.matrix.view import View
 from farm.model.service import Healthcheck, Service
 
 

@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from farm.matrix.document import Template
 from farm.matrix.rendering import Rendering
-from farm.matrix.template import Scope, is_plain
-from farm.matrix.uses import missing_env
+from farm.matrix.template import is_plain
+from farm.matrix.view import View
 
 _REMEMBERED = 4096
 Wrong: TypeAlias = Callable[[str], tuple[str, str] | None]
 """What is wrong with a rendered text, as message and remedy."""
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What a cell shows to its templates.
-
-    ``early`` is the scope of what has to be known before there is an image. ``scope`` has its facts, or those of no image in
-    particular. ``env`` is that of both, and grows while variables are rendered.
-    """
-
-    distro: str
-    axes: tuple[tuple[str, str], ...]
-    shard: tuple[int, int]
-    early: Scope
-    scope: Scope
-    env: dict[str, object]
 
 
 class Text:
@@ -55,7 +38,7 @@ class Text:
         self._decide = rendering.condition(template) if condition else None
         self._render = rendering.compiled(template) if not condition else None
         self._uses = rendering.uses(template, condition=condition)
-        self.late = not early and (self._uses.of_image or missing_env(self._uses, late_env))
+        self.late = not early and (self._uses.of_image or self._uses.of_variables(late_env))
         self._early = early
         self._axes = None if self._uses.axes is None else tuple(sorted(self._uses.axes))
         self._variables = None if self._uses.env is None else tuple(sorted(self._uses.env))

@@ -6,15 +6,14 @@ methods, any axis may be meant; and so with ``env``, ``distro`` and ``job``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from jinja2 import nodes
 
 from farm.matrix.template import DICT_METHODS, GLOBALS, Scope, not_in, not_there
 
-IN_IMAGE = frozenset({"name", "tags"})
-"""What of ``distro`` is no fact of an image."""
+_NO_FACTS = frozenset({"name", "tags"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,11 @@ class Uses:
     @property
     def of_image(self) -> bool:
         """Whether it names what is known only when the image is there."""
-        return self.whole_distro or any(name not in IN_IMAGE for name, _ in self.facts)
+        return self.whole_distro or any(name not in _NO_FACTS for name, _ in self.facts)
+
+    def of_variables(self, names: frozenset[str]) -> bool:
+        """Whether it names one of these variables."""
+        return bool(names) if self.env is None else not self.env.isdisjoint(names)
 
 
 NOTHING = Uses()
@@ -115,8 +118,3 @@ def _member(node: nodes.Getattr | nodes.Getitem) -> str | None:
     if isinstance(node, nodes.Getattr):
         return node.attr
     return node.arg.value if isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str) else None
-
-
-def missing_env(uses_: Uses, late: Mapping[str, object] | frozenset[str]) -> bool:
-    """Whether it names one of the variables ``late``."""
-    return bool(late) if uses_.env is None else any(name in late for name in uses_.env)

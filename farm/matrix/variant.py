@@ -13,12 +13,13 @@ from farm.matrix.artifacts import artifact_texts, artifacts
 from farm.matrix.cells import Cell
 from farm.matrix.checked import wrong_directory, wrong_hostname, wrong_user
 from farm.matrix.document import Spec, Template, Test
-from farm.matrix.facts import STAND_IN, awaited, awaited_variable, told
 from farm.matrix.mounts import Mounts
 from farm.matrix.prepare import Preparations
 from farm.matrix.rendering import Rendering
 from farm.matrix.services import Services
-from farm.matrix.text import Text, View, Wrong
+from farm.matrix.text import Text, Wrong
+from farm.matrix.variables import Variables
+from farm.matrix.view import View, Views
 from farm.model.distro import Facts
 from farm.model.job import Job
 
@@ -39,45 +40,47 @@ class Variant:
         self._test = test
         self._spec = spec
         self._rendering = rendering
-        self._tags = tags
-        self._facts = facts
-        self._distros: dict[str, tuple[dict[str, object], dict[str, object]]] = {}
-        self._shared: dict[object, Any] = {}
-        self._env, self._late_env = self._variables()
-        self._names = tuple(sorted({name for name, _ in self._env}))
-        self._script = self._text(spec.run)
-        self._always, self._debug = self._optional(spec.always), self._optional(spec.debug)
-        self._condition = self._text(spec.condition, condition=True) if spec.condition else None
-        self._summary, self._group = self._early(spec.summary), self._early(spec.group)
-        self._user, self._hostname = self._early(spec.user, wrong_user), self._early(spec.hostname, wrong_hostname)
-        self._directory = self._early(spec.working_directory, wrong_directory)
+        self._final = facts is not None
+        self._views = Views(test.name, tags, facts)
+        self._env = Variables(spec.env, rendering, final=self._final)
+        self._script = Text(rendering, spec.run, self._env.late)
+        self._condition = self._text(spec.condition, condition=True)
+        self._said = " ".join(spec.condition.text.split()) if spec.condition else ""
+        self._late_texts = {"always": self._text(spec.always), "debug": self._text(spec.debug)}
+        self._early_texts = {
+            "summary": self._early(spec.summary),
+            "group": self._early(spec.group),
+            "user": self._early(spec.user, wrong_user),
+            "hostname": self._early(spec.hostname, wrong_hostname),
+            "working_directory": self._early(spec.working_directory, wrong_directory),
+        }
         self._mounts = Mounts(spec.mounts, rendering)
         self._artifacts = artifact_texts(spec.artifacts, rendering)
-        self._services = Services(spec.services, rendering, self._late_env)
+        self._services = Services(spec.services, rendering, self._env.late)
         prepare = spec.prepare if facts is None else None
         self._prepares = Preparations(test, spec, prepare, rendering, tags) if prepare else None
-        late = (self._script, self._always, self._debug)
-        self._late = bool(self._late_env) or self._services.late or any(each is not None and each.late for each in late)
-        texts = (self._summary, self._group, self._user, self._hostname, self._directory, self._always, self._debug)
-        self._are_parts_same = all(text is None or text.plain for text in (*texts, *(self._artifacts or ())))
-        self._are_parts_same = self._are_parts_same and not spec.services and not spec.mounts
-        self._same_parts: dict[str, Any] | None = None
-        self._said = " ".join(spec.condition.text.split()) if spec.condition else ""
+        self._is_late = (
+            bool(self._env.late)
+            or self._services.late
+            or any(text is not None and text.late for text in (self._script, *self._late_texts.values()))
+        )
+        self._shared: dict[object, Any] = {}
         self._fixed = self._same_for_all()
+        self._known_parts: dict[str, Any] | None = None
         self._check_secrets()
 
     def job(self, cell: Cell, needs: tuple[str, ...] = (), skipped: str = "") -> Job | None:
         """The job of ``cell``, ``skipped`` for that reason if there is one; None where it is wrong, which is a problem."""
-        view = self._view(cell)
-        env = self._rendered_env(view)
+        view = self._views.of(cell, same_env=not self._env.late)
+        env = self._env.of(view)
         decided = self._decided(view)
         script = self._shown(self._script, view)
         parts = self._parts(view)
         prepare = self._prepares.of(cell.distro, cell.axes) if self._prepares else None
         if env is None or decided is None or script is None or parts is None or (self._prepares and prepare is None):
             return None
-        late = self._facts is None and decided and not skipped
-        undecided = late and self._condition is not None and self._condition.late
+        open_yet = not self._final and decided and not skipped
+        undecided = open_yet and self._condition is not None and self._condition.late
         reason = skipped or ("" if decided else f"its if is false: {self._said}")
         return Job(
             id=cell.id,
@@ -90,7 +93,7 @@ class Variant:
             needs=needs,
             prepare=prepare,
             condition=self._said if undecided else reason,
-            late=undecided or (late and self._late),
+            late=undecided or (open_yet and self._is_late),
             **parts,
             **self._fixed,
         )
@@ -100,31 +103,31 @@ class Variant:
         if self._condition is None:
             return True
         holds = self._condition.holds(view)
-        return True if holds is not None and self._condition.late and self._facts is None else holds
+        return True if holds is not None and self._condition.late and not self._final else holds
 
     def _parts(self, view: View) -> dict[str, Any] | None:
         """Fields of the job that make nothing else of what is rendered; None where one is wrong."""
-        if self._same_parts is not None:
-            return self._same_parts
-        parts: dict[str, Any] = {
-            "summary": self._early_text(self._summary, view),
-            "group": self._early_text(self._group, view),
-            "user": self._early_text(self._user, view),
-            "hostname": self._early_text(self._hostname, view),
-            "working_directory": self._early_text(self._directory, view) if self._directory else "/",
-            "always": self._shown(self._always, view),
-            "debug": self._shown(self._debug, view),
-            "mounts": self._mounts.of(view),
-            "services": self._services.of(view, final=self._facts is not None),
-        }
+        if self._known_parts is not None:
+            return self._known_parts
+        parts: dict[str, Any] = {name: self._shown(text, view) for name, text in self._late_texts.items()}
+        parts |= {name: text.of(view) if text is not None else "" for name, text in self._early_texts.items()}
+        directory = parts["working_directory"]
+        parts["working_directory"] = directory = "/" if directory == "" else directory
+        parts["mounts"] = self._mounts.of(view)
+        parts["services"] = self._services.of(view, final=self._final)
         if self._artifacts is not None:
-            parts["artifacts"] = artifacts(self._spec.artifacts, self._artifacts, view, parts["working_directory"])
+            parts["artifacts"] = artifacts(self._spec.artifacts, self._artifacts, view, directory)
         if any(value is None for value in parts.values()):
             return None
         found = {name: self._share(value) for name, value in parts.items()}
-        if self._are_parts_same:
-            self._same_parts = found
+        if self._are_parts_plain():
+            self._known_parts = found
         return found
+
+    def _are_parts_plain(self) -> bool:
+        """Whether they are the same for every cell."""
+        texts = (*self._late_texts.values(), *self._early_texts.values(), *(self._artifacts or ()))
+        return all(text is None or text.plain for text in texts) and not self._spec.services and not self._spec.mounts
 
     def _same_for_all(self) -> dict[str, Any]:
         spec = self._spec
@@ -150,55 +153,8 @@ class Variant:
             "fail_fast": spec.fail_fast,
         }
 
-    def _view(self, cell: Cell) -> View:
-        known = self._distros.get(cell.distro)
-        if known is None:
-            tags = self._tags[cell.distro]
-            known = awaited(cell.distro, tags), told(cell.distro, tags, self._facts or STAND_IN)
-            self._distros[cell.distro] = known
-        matrix: dict[str, object] = dict(cell.axes)
-        shard = (cell.shard.index, cell.shard.total) if cell.shard else (0, 1)
-        job: dict[str, object] = {"name": self._test.name, "shard": shard[0], "shards": shard[1]}
-        env: dict[str, object] = {}
-        early_env = {} if self._late_env else env
-        return View(
-            distro=cell.distro,
-            axes=cell.axes,
-            shard=shard,
-            early={"matrix": matrix, "distro": known[0], "job": job, "env": early_env},
-            scope={"matrix": matrix, "distro": known[1], "job": job, "env": env},
-            env=env,
-        )
-
-    def _rendered_env(self, view: View) -> tuple[tuple[str, str], ...] | None:
-        """The variables, sorted by name. A wrong one is empty, so that what uses it is not reported too."""
-        sound = True
-        shown: dict[str, str] = {}
-        early = view.early["env"]
-        for name, text in self._env:
-            value = text.of(view)
-            sound = sound and value is not None
-            view.env[name] = value or ""
-            shown[name] = text.template.text if text.late and self._facts is None else value or ""
-            if self._late_env:
-                early[name] = awaited_variable(name) if text.late else value or ""
-        found = self._share(tuple([(name, shown[name]) for name in self._names]))
-        return found if sound else None
-
-    def _variables(self) -> tuple[tuple[tuple[str, Text], ...], frozenset[str]]:
-        made: list[tuple[str, Text]] = []
-        late: frozenset[str] = frozenset()
-        for name, template in self._spec.env:
-            text = Text(self._rendering, template, late)
-            made.append((name, text))
-            late = late | {name} if text.late else late - {name}
-        return tuple(made), late if self._facts is None else frozenset()
-
-    def _text(self, template: Template, *, condition: bool = False) -> Text:
-        return Text(self._rendering, template, self._late_env, condition=condition)
-
-    def _optional(self, template: Template | None) -> Text | None:
-        return self._text(template) if template is not None else None
+    def _text(self, template: Template | None, *, condition: bool = False) -> Text | None:
+        return Text(self._rendering, template, self._env.late, condition=condition) if template is not None else None
 
     def _early(self, template: Template | None, wrong: Wrong | None = None) -> Text | None:
         return Text(self._rendering, template, early=True, wrong=wrong) if template is not None else None
@@ -208,10 +164,7 @@ class Variant:
         if text is None:
             return ""
         found = text.of(view)
-        return text.template.text if text.late and self._facts is None and found is not None else found
-
-    def _early_text(self, text: Text | None, view: View) -> str | None:
-        return text.of(view) if text is not None else ""
+        return text.template.text if text.late and not self._final and found is not None else found
 
     def _share(self, value: _Value) -> _Value:
         """The same for equal ones."""
@@ -220,9 +173,8 @@ class Variant:
 
     def _check_secrets(self) -> None:
         for name in self._spec.secrets:
-            for variable, text in self._env:
-                if name == variable and not text.template.raw:
-                    message = (
-                        f"{name!r} is among the secrets of the job {self._test.name!r}, whose values are the host's"
-                    )
-                    self._rendering.report(text.template.place, message, "leave it out here, or there")
+            written = self._env.written(name)
+            if written is not None:
+                place = self._test.place if written.raw else written.place  # that of an env-file is in another file
+                message = f"{name!r} is among the secrets of the job {self._test.name!r}, whose values are the host's"
+                self._rendering.report(place, message, "leave it out of the variables, or of the secrets")

@@ -219,3 +219,18 @@ def test_logs_follow_a_job_through_its_attempts_while_it_runs(farm):
     done = farm.run("logs", "unit/small", "--attempt", 3)
     assert done.returncode == 4
     assert "no log of attempt 3" in done.stderr
+
+
+def test_what_a_needed_job_left_is_seen_read_only(farm):
+    artifacts = "artifacts: {paths: [/out/**]}"
+    build = "mkdir /out; echo built by $FARM_ATTEMPT > /out/it; [ $FARM_ATTEMPT = 2 ]"
+    matrix = farm.write(
+        f"  build: {{run: '{build}', {artifacts}, retries: {{max: 1}}}}\n"
+        f"  part: {{run: 'mkdir /out; echo {{{{ matrix.n }}}} > /out/n', {artifacts}, strategy: {{matrix: {{n: [1, 2]}}}}}}\n"
+        "  use:\n    needs: [build, part]\n    run: |\n"
+        "      cat /farm/needs/build/out/it /farm/needs/part@small[[]n=*/out/n\n"
+        "      ! touch /farm/needs/build/out/it\n      ! touch /farm/needs/build/new\n"
+    )
+    done = farm.run("run", matrix)
+    assert done.returncode == 0, done.stdout
+    assert farm.run("logs", "use/small").stdout.startswith("built by 2\n1\n2\n")

@@ -34,7 +34,8 @@ ORCHESTRATOR = textwrap.dedent(
         await engine.start()
         image = Image("0" * 64, rootfs, (Overlay("/", (rootfs,)),), Facts())
         script = "echo up; sleep 4711"
-        jobs = [Job(f"sleep/{n}", "sleep", "alpine", (), ("sh", "-c", script), script) for n in range(live)]
+        jobs = [Job(f"sleep/{n}", "sleep", "alpine", (), ("sh", "-c", script), script, init=bool(n % 4))
+                for n in range(live)]
         await asyncio.gather(*(engine.run(Work(job, image, 1)) for job in jobs))
 
     asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import fcntl
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
-from farm.app.folder import claim_run_dir, new_run_id, point_latest
+from farm.app.folder import JOURNAL, claim_run_dir, find_run, held, is_live, new_run_id, point_latest
 from farm.errors import UsageError
 
 
@@ -44,3 +46,52 @@ def test_a_folder_called_latest_is_left_alone(tmp_path: Path) -> None:
         point_latest(path)
     assert os.listdir(path) == []
     assert (tmp_path / "latest/mine").is_dir()
+
+
+def test_a_run_that_is_held_goes_on_and_is_held_once(tmp_path: Path) -> None:
+    _, path = claim_run_dir(str(tmp_path), 0)
+    assert not is_live(path)
+    with held(path):
+        assert is_live(path)
+        with pytest.raises(UsageError, match="still going on"), held(path):
+            pass
+    assert not is_live(path)
+
+
+def test_who_asks_whether_a_run_is_live_does_not_keep_it_from_beginning(tmp_path: Path) -> None:
+    _, path = claim_run_dir(str(tmp_path), 0)
+    fd = os.open(path, os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_SH)
+    threading.Timer(0.05, os.close, (fd,)).start()
+    with held(path):
+        assert is_live(path)
+
+
+def run_at(reports: Path, when_s: float) -> str:
+    run_id, path = claim_run_dir(str(reports), when_s)
+    Path(path, JOURNAL).write_bytes(b"")
+    return run_id
+
+
+def test_a_run_is_found_by_its_id_its_beginning_its_path_and_its_age(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no run yet"):
+        find_run(str(tmp_path / "nowhere"))
+    old, new = run_at(tmp_path, 1e9), run_at(tmp_path, 1e9 + 1)
+    (tmp_path / "history.sqlite").write_bytes(b"")
+    claim_run_dir(str(tmp_path), 2e9)  # begun, and without a journal
+    point_latest(str(tmp_path / old))
+    expected = {None: new, old: old, new[:16]: new, "latest": old, f"{tmp_path}/{old}": old}
+    assert {run: os.path.basename(find_run(str(tmp_path), run)) for run in expected} == expected
+    with pytest.raises(UsageError, match="several runs begin") as caught:
+        find_run(str(tmp_path), "2001")
+    assert old in caught.value.detail
+    for missing in ("1999", "/nowhere/at/all", f"{tmp_path}/latest/logs"):
+        with pytest.raises(UsageError, match="there is no run"):
+            find_run(str(tmp_path), missing)
+
+
+def test_of_two_runs_of_one_second_the_newer_is_the_newest(tmp_path: Path) -> None:
+    ids = [run_at(tmp_path, 0) for _ in range(6)]
+    for number, each in enumerate(ids):
+        os.utime(tmp_path / each, ns=(number, number))
+    assert os.path.basename(find_run(str(tmp_path))) == ids[-1]

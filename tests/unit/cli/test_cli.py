@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 
 from farm.cli import options
@@ -63,6 +64,35 @@ def test_a_wrong_command_line_is_four(arguments: list[str], capsys: pytest.Captu
 def test_a_message_has_brief_detail_and_remedy_on_lines() -> None:
     assert message(FarmError("no", "why", "what to do")) == "error: no\nwhy\nwhat to do"
     assert message(FarmError("no")) == "error: no"
+
+
+def test_list_of_one_id(matrix: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status(["list", matrix, "--job", "unit/host[opt=O2]"]) == 0
+    assert "1 job" in capsys.readouterr().out
+    assert status(["list", matrix, "--job", "unit/host[opt=O3]"]) == 4
+    assert "near it: unit/host[opt=O2]" in capsys.readouterr().err
+
+
+def test_types_of_options() -> None:
+    assert options.shard("1/4") == (0, 4)
+    assert options.shard("4/4") == (3, 4)
+    assert options.reserve("cpus=1.5, memory=2G") == (1.5, 2 << 30)
+    assert options.reserve("memory=512M") == (0.0, 512 << 20)
+    for parse, texts in (
+        (options.shard, ["0/4", "5/4", "1", "a/b", "-1/4", "1/4/4"]),
+        (options.reserve, ["", "cpus", "cpus=0", "cpus=1,cpus=2", "disk=1G", "memory=x"]),
+    ):
+        for text in texts:
+            with pytest.raises(click.BadParameter):
+                parse(text)
+
+
+def test_x_is_maxfail_one_and_the_last_of_both_counts(matrix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr("farm.cli.run._show_plan", lambda given, as_json: seen.append(given.asked.max_fail) or 0)
+    for more in ([], ["-x"], ["--maxfail", "3"], ["--exitfirst"], ["--until-fail"]):
+        assert status(["run", matrix, "--dry-run", *more]) == 0
+    assert seen == [0, 1, 3, 1, 1]
 
 
 def test_home_and_catalogue_come_from_the_environment() -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from farm.cli.explain import masked
+from farm.cli.explain import without_secrets
 from farm.cli.main import status
+from farm.model.job import Job
+from farm.model.service import Service
 
 MATRIX = """version: 1
 distros: [host]
@@ -115,8 +117,21 @@ def test_programs_get_all_of_it(folder: Path, capsys: pytest.CaptureFixture[str]
 def test_B17_no_value_of_a_secret_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (["unit/host[opt=O2]"], ["unit/host[opt=O2]", "--json"]):
         assert "hunter22" not in explained(capsys, *arguments)
-    assert masked("a token", ("T",), {"T": "token"}) == "a ***"
-    assert masked("a 1", ("T",), {"T": "1"}) == "a 1"  # which would be everywhere
+
+
+def test_B17_a_secret_of_several_lines_and_with_quotes_is_hidden_wherever_it_stands() -> None:
+    environment = {"T": 'first "line"\nsecond', "S": "1"}
+    script = 'echo first "line"\necho second 1'
+    job = Job(
+        "u/d", "u", "d", (), ("sh", "-c", script), script, env=(("A", 'first "line"\nsecond'),), secrets=("T", "S"),
+        services=(Service("db", "d", ("x",), "serve second"),),
+    )  # fmt: skip
+    found = without_secrets(job, environment)
+    assert found.script == "echo ***\necho *** 1"  # one of a letter would be everywhere
+    assert found.argv[-1] == found.script
+    assert found.env == (("A", "***"),)
+    assert found.services[0].script == "serve ***"
+    assert without_secrets(job, {}) == job
 
 
 @pytest.mark.parametrize(

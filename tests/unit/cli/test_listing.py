@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from farm.cli.listing import COLUMNS
 from farm.cli.main import status
 
 MATRIX = """version: 1
@@ -49,6 +50,17 @@ def test_list_says_what_is_skipped_and_what_is_needed(matrix: Path, capsys: pyte
 def test_a_column_that_would_be_empty_is_not_there(matrix: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert status(["list", "-k", "build", "--format", "plain"]) == 0
     assert capsys.readouterr().out.splitlines()[0].split() == ["job", "cpus", "memory", "timeout", "tags"]
+
+
+def test_columns_may_be_chosen(matrix: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status(["list", "-k", "build", "--format", "plain", "--columns", "test,network,where,needs"]) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "test    network    where            needs",
+        "build   none       matrix.yaml:4:3",
+    ]
+    assert status(["list", "--columns", ",".join(COLUMNS)]) == 0
+    assert status(["list", "--columns", "job,colour"]) == 4
+    assert "no column is called 'colour'; there are job, test," in capsys.readouterr().err
 
 
 def test_list_for_programs(matrix: Path, capsys: pytest.CaptureFixture[str]) -> None:

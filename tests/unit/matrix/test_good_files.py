@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
 
 from farm.matrix.document import Matrix
@@ -147,13 +144,3 @@ def test_a_distro_is_used_once_and_in_the_order_of_the_file(read) -> None:
         "version: 1\ndistros: [{name: z, rootfs: host}, h*, host, z]\njobs: {unit: {run: x, distros: [host, z]}}\n"
     )
     assert [job.distro for job in expand(matrix)] == ["z", "host"]
-
-
-def test_the_examples_of_the_reference_are_right(tmp_path: Path) -> None:
-    page = (Path(__file__).resolve().parents[3] / "docs/matrix.md").read_text(encoding="utf-8")
-    examples = re.findall(r"^```yaml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
-    whole = [text for text in examples if text.startswith("version: 1")]
-    assert len(whole) > 8
-    for text in whole:
-        (tmp_path / "matrix.yaml").write_text(text)
-        assert expand(load(str(tmp_path / "matrix.yaml")))  # with the catalogue that comes with the farm

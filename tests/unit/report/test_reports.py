@@ -92,6 +92,13 @@ def test_status_of_outcomes(outcomes, expected):
     assert status(outcomes, True).exit_code == 2
 
 
+def test_flaky_is_good_or_bad_as_asked_and_a_deadline_is_its_own_status():
+    assert status([Outcome.PASSED, Outcome.FLAKY]) is Status.GOOD
+    assert status([Outcome.PASSED, Outcome.FLAKY], fail_on_flaky=True) is Status.BAD
+    assert status([Outcome.ERROR, Outcome.FLAKY], fail_on_flaky=True) is Status.BAD
+    assert status([Outcome.FAILED, Outcome.CANCELLED], deadline=True).exit_code == 7
+
+
 def test_a_run_without_an_end_is_aborted():
     assert status_of(RunRecord(info())) is Status.ABORTED
 

@@ -56,5 +56,12 @@ def test_factors_that_are_given_hold_with_j_and_without() -> None:
         assert given.memory_bytes == GIB // 2
 
 
+def test_what_is_reserved_is_neither_for_one_job_nor_for_all() -> None:
+    given = policy.budget(4, 8 * GIB, reserve=policy.Reserve(1.0, 2 * GIB))
+    assert (given.slots, given.cpus, given.largest_job_bytes, given.memory_bytes) == (24, 24.0, 6 * GIB, 24 * GIB)
+    assert policy.budget(4, 8 * GIB, 300, reserve=policy.Reserve(1.0)).slots == 300
+    assert policy.budget(1, GIB, reserve=policy.Reserve(5.0, 5 * GIB)).slots == 1
+
+
 def job(number: int) -> Job:
     return Job(f"unit/host[n={number}]", "unit", "host", (("n", str(number)),), ("true",), "true")
