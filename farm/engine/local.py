@@ -46,6 +46,7 @@ GRACE_S = 5.0
 
 _FAREWELL_S = 5.0
 _NO_TREES = Trees([], [], [])
+_COPIES = 2  # of artifacts, at once
 
 
 class LocalEngine:
@@ -80,6 +81,7 @@ class LocalEngine:
         self._networks = Networks()
         self._client: Client | None = None
         self._restart = asyncio.Lock()
+        self._copying = asyncio.Semaphore(_COPIES)
         self._filters: dict[int, int] = {}  # capabilities -> filter id
         self._running: dict[str, Container | Services | None] = {}  # None: on its way to a container
         self._cancelled: set[str] = set()
@@ -218,7 +220,8 @@ class LocalEngine:
         name = f"{safe_name(work.job.id)}/{work.number}"
         id_map = self._id_map if self._user_namespace else None
         try:
-            left = await artifacts.collect(container.root_fd, asked, self._run_dir, name, id_map, log.mask)
+            async with self._copying:
+                left = await artifacts.collect(container.root_fd, asked, self._run_dir, name, id_map, log.mask)
         except OSError as error:
             log.note(f"artifacts could not be copied: {error}")
             return verdict.without_artifacts(found, error), Left()
