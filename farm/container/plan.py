@@ -274,11 +274,14 @@ def identity(spec: ContainerSpec) -> tuple[Operation, ...]:
 
 def middle(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
     """Its file systems, and what is hidden of them."""
-    resolv_conf = WriteFile(f"{_upper(0)}/etc/resolv.conf", spec.resolv_conf)
+    etc = f"{_upper(0)}/etc"
+    named = [WriteFile(f"{etc}/resolv.conf", spec.resolv_conf)]
+    if spec.nsswitch:
+        named.append(WriteFile(f"{etc}/nsswitch.conf", spec.nsswitch))
     network = _network(host) if spec.network is not Network.HOST else ()
     file_systems = (*_overlays(spec), _proc(), *network, *_dev(host.id_base), *_sys(host))
     return (
-        resolv_conf,
+        *named,
         *file_systems,
         *(() if spec.bare else _hidden(host)),
         *(BindInside(each.source, each.target, not each.writable) for each in spec.binds),

@@ -50,7 +50,7 @@ class ContainerSpec:
     empty, is the size (``struct winsize``) of a pseudo-terminal for the command; its other end comes back with the answer.
     ``keep_root`` sends back descriptors of its root directory and its mount namespace, so that its files stay when it has
     ended. ``bare`` leaves out what hides and locks parts of /proc and /sys. ``hosts`` goes before what /etc/hosts says of
-    the container itself.
+    the container itself. ``nsswitch``, where it is not empty, is a /etc/nsswitch.conf for an image that has none.
     """
 
     overlays: tuple[Overlay, ...]
@@ -78,6 +78,7 @@ class ContainerSpec:
     init: bool = True
     resolv_conf: str = NO_NETWORK
     hosts: str = LOOPBACK_HOSTS
+    nsswitch: str = ""
 
 
 @dataclass(frozen=True, slots=True)

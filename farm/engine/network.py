@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from farm.container.spec import LOOPBACK_HOSTS, NO_NETWORK, ContainerSpec
+from farm.engine.user import image_file
 from farm.errors import FarmError
 from farm.model.build import Network
 from farm.network.fresh import fresh
@@ -42,8 +43,18 @@ class Joined:
 
     def given(self, spec: ContainerSpec) -> ContainerSpec:
         """``spec`` in this network."""
-        joins = self.namespace >= 0
-        return replace(spec, network=self.kind, joins=joins, resolv_conf=self.resolv_conf, hosts=self.hosts)
+        if self is ALONE:
+            return spec
+        # Without the file glibc asks name servers first, and those only where one answers: for localhost, too.
+        told = "" if image_file(spec.overlays, "etc/nsswitch.conf") else "hosts: files dns\n"
+        return replace(
+            spec,
+            network=self.kind,
+            joins=self.namespace >= 0,
+            resolv_conf=self.resolv_conf,
+            hosts=self.hosts,
+            nsswitch=told,
+        )
 
     @property
     def descriptors(self) -> tuple[int, ...]:

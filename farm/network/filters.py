@@ -29,7 +29,7 @@ Expression = dict[str, Any]
 Match = tuple[Expression, ...]
 Rule = tuple[Match, ...]
 
-_IPV4 = 2  # NFPROTO_IPV4
+INET, IPV4 = 1, 2  # NFPROTO_*
 _F_OWNER = 0x2  # NFT_TABLE_F_OWNER
 _DROP, _ACCEPT = 0, 1
 _HOOKS = {"input": 1, "forward": 2, "postrouting": 4}
@@ -58,7 +58,7 @@ def table_requests(name: str, chains: tuple[Chain, ...], *, owned: bool) -> tupl
     """What makes the IPv4 table ``name``, for ``Netlink.commit``; ``owned`` by the socket that asks for it."""
     table = nft_table_msg()
     table["attrs"] = [("NFTA_TABLE_NAME", name), ("NFTA_TABLE_FLAGS", _F_OWNER if owned else 0)]
-    made = [_request("NFT_MSG_NEWTABLE", NFT_MSG_NEWTABLE, NLM_F_CREATE, table, name)]
+    made = [nft_request("NFT_MSG_NEWTABLE", NFT_MSG_NEWTABLE, NLM_F_CREATE, table, name)]
     for chain in chains:
         made.append(chain_request(name, chain))
         made += [rule_request(name, chain.name, rule) for rule in chain.rules]
@@ -76,14 +76,14 @@ def chain_request(table: str, chain: Chain) -> Request:
         ("NFTA_CHAIN_POLICY", _DROP if chain.drop else _ACCEPT),
         ("NFTA_CHAIN_TYPE", chain.kind),
     ]
-    return _request("NFT_MSG_NEWCHAIN", NFT_MSG_NEWCHAIN, NLM_F_CREATE, message, table, chain.name)
+    return nft_request("NFT_MSG_NEWCHAIN", NFT_MSG_NEWCHAIN, NLM_F_CREATE, message, table, chain.name)
 
 
 def plain_chain_request(table: str, name: str) -> Request:
     """What makes a chain that hangs nowhere; one of that name may be there."""
     message = nft_chain_msg()
     message["attrs"] = [("NFTA_CHAIN_TABLE", table), ("NFTA_CHAIN_NAME", name)]
-    return _request("NFT_MSG_NEWCHAIN", NFT_MSG_NEWCHAIN, NLM_F_CREATE, message, table, name)
+    return nft_request("NFT_MSG_NEWCHAIN", NFT_MSG_NEWCHAIN, NLM_F_CREATE, message, table, name)
 
 
 def rule_request(table: str, chain: str, rule: Rule) -> Request:
@@ -95,14 +95,26 @@ def rule_request(table: str, chain: str, rule: Rule) -> Request:
         ("NFTA_RULE_EXPRESSIONS", [each for match in rule for each in match]),
     ]
     flags = NLM_F_CREATE | NLM_F_APPEND
-    return _request("NFT_MSG_NEWRULE", NFT_MSG_NEWRULE, flags, message, table, chain)
+    return nft_request("NFT_MSG_NEWRULE", NFT_MSG_NEWRULE, flags, message, table, chain)
+
+
+def inserted_rule_request(family: int, table: str, chain: str, rule: Rule, comment: bytes) -> Request:
+    """What puts ``rule`` before all others of a chain of whatever table, with a comment by which it is known."""
+    message = nft_rule_msg()
+    message["attrs"] = [
+        ("NFTA_RULE_TABLE", table),
+        ("NFTA_RULE_CHAIN", chain),
+        ("NFTA_RULE_EXPRESSIONS", [each for match in rule for each in match]),
+        ("NFTA_RULE_USERDATA", comment.decode()),
+    ]
+    return nft_request("NFT_MSG_NEWRULE", NFT_MSG_NEWRULE, NLM_F_CREATE, message, table, chain, family=family)
 
 
 def remove_table(name: str) -> Request:
     """What removes a table with all that is in it: ENOENT where there is none, EPERM where another socket owns it."""
     message = nft_table_msg()
     message["attrs"] = [("NFTA_TABLE_NAME", name)]
-    return _request("NFT_MSG_DELTABLE", NFT_MSG_DELTABLE, 0, message, name)
+    return nft_request("NFT_MSG_DELTABLE", NFT_MSG_DELTABLE, 0, message, name)
 
 
 # What a packet must be
@@ -230,6 +242,7 @@ def _expression(name: str, **attributes: Any) -> Expression:
     return {"attrs": [("NFTA_EXPR_NAME", name), ("NFTA_EXPR_DATA", data)]}
 
 
-def _request(call: str, kind: int, flags: int, message: Any, *arguments: object) -> Request:
-    message["nfgen_family"] = _IPV4
+def nft_request(call: str, kind: int, flags: int, message: Any, *arguments: object, family: int = IPV4) -> Request:
+    """A request to nftables, for ``Netlink.commit``."""
+    message["nfgen_family"] = family
     return Request(call, (NFNL_SUBSYS_NFTABLES << 8) | kind, flags, message, *arguments)

@@ -5,7 +5,8 @@ addresses, and forwarding. The uplink's other end is in a namespace that only th
 of the run, so both go with it, however it ends. Forwarding does not. It is turned on for single interfaces, those that the
 host's routes leave by, and only where it was off; for as long as that lasts, the table ``farm-guard`` sees to it that
 nothing but the farm's is forwarded from there, and has a chain by the name of each such interface, to remember it. Whoever
-finds no uplink of the farm any more turns them off again and removes the guard. A lock keeps two from doing so at once::
+finds no uplink of the farm any more turns them off again and removes the guard, and the rules that let the farm's packets
+pass the chains of others (``ruleset``). A lock keeps two from doing so at once::
 
     /run/farm/network.lock     flock(LOCK_EX) while uplinks, guard and forwarding are looked at and changed
 """
@@ -23,15 +24,15 @@ from ipaddress import IPv4Address, IPv4Network
 
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
-from pyroute2.nftables.main import NFTables
 
 from farm.errors import KernelError
-from farm.network import filters
-from farm.network.links import PREFIX
+from farm.network import filters, ruleset
+from farm.network.links import PREFIX, list_links
 from farm.network.netlink import NETFILTER, Netlink
 
 GUARD = f"{PREFIX}guard"
 _LOCK = "/run/farm/network.lock"
+_FORWARD = "forward"  # the base chain of the guard
 _FORWARDING = "/proc/sys/net/ipv4/conf/{}/forwarding"
 _UNICAST = 1  # RTN_UNICAST
 _LEAST_MTU, _USUAL_MTU = 576, 1500
@@ -89,48 +90,72 @@ def look() -> Reach:
 
 def forward(ways_out: Iterable[str]) -> None:
     """Let packets that come in by ``ways_out`` be forwarded to the farm; under ``locked``."""
-    closed = [name for name in ways_out if _is_off(name)]
-    if not closed:
-        return
     with Netlink(NETFILTER) as netfilter:
-        known = _chains(GUARD)
-        chain = filters.Chain("forward", "forward", priority=-1)
+        ruleset.open_up(netfilter)
+        off = [name for name in ways_out if _is_off(name)]
+        if not off:
+            return
+        known = ruleset.chains(netfilter, GUARD)
+        chain = filters.Chain(_FORWARD, "forward", priority=-1)
         asked = [] if known else list(filters.table_requests(GUARD, (chain,), owned=False))
-        for name in closed:
+        for name in off:
             if name not in known:
                 asked.append(filters.plain_chain_request(GUARD, name))
                 rule = (filters.came_by(name), filters.leaves_by(f"{PREFIX}*", other=True), filters.drop())
                 asked.append(filters.rule_request(GUARD, chain.name, rule))
         if asked:
             netfilter.commit(asked)
-    for name in closed:
+    for name in off:
         switch(name, on=True)
 
 
-def left(*, but: str = "") -> tuple[str, ...]:
-    """What of the farm nobody alive needs: tables, and forwarding where no uplink is there but ``but``; phrases for people."""
-    uplinks = {name for name in _uplinks() if name != but}
-    tables = [name for name in _tables() if name != GUARD and name not in uplinks and name != but]
-    found = [f"packet filter table {name}" for name in tables]
-    if not uplinks:
-        found += [f"forwarding from {name}" for name in _guarded()]
-    return tuple(found)
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What of the farm nobody alive needs: ``tables``, ``forwarding`` of interfaces, rules in ``opened`` chains of others."""
+
+    tables: tuple[str, ...] = ()
+    forwarding: tuple[str, ...] = ()
+    opened: tuple[ruleset.Place, ...] = ()
+
+    def phrases(self) -> tuple[str, ...]:
+        """For people."""
+        return (
+            *(f"packet filter table {name}" for name in self.tables),
+            *(f"forwarding from {name}" for name in self.forwarding),
+            *(f"rules in the packet filter chain {each.table} {each.chain}" for each in self.opened),
+        )
 
 
-def sweep(*, but: str = "") -> tuple[str, ...]:
-    """Remove what ``left`` tells of; under ``locked``. Raises ``KernelError``."""
-    found = left(but=but)
-    if not found:
+def left() -> Left:
+    """What ``sweep`` would remove at this moment. Raises ``KernelError``."""
+    try:
+        netfilter = Netlink(NETFILTER)
+    except KernelError as error:
+        if error.errno == errno.EPROTONOSUPPORT:
+            return Left()  # a kernel without netfilter
+        raise
+    with netfilter:
+        uplinks = {each.name for each in list_links() if each.away and _is_ours(each.name)}
+        tables = tuple(each for each in ruleset.tables(netfilter) if _is_ours(each) and each not in uplinks)
+        if uplinks:
+            return Left(tables)
+        return Left(tables, _guarded(netfilter), ruleset.opened(netfilter))
+
+
+def sweep() -> Left:
+    """Remove what nobody alive needs, and say what it was; under ``locked``. Raises ``KernelError``."""
+    found = left()
+    if found == Left():
         return found
-    uplinks = {name for name in _uplinks() if name != but}
     with Netlink(NETFILTER) as netfilter:
-        for name in _tables():
-            if name != GUARD and name not in uplinks and name != but:
-                _remove(netfilter, name)
-        if not uplinks:
-            for name in _guarded():
-                switch(name, on=False)
+        for name in found.tables:
+            _remove(netfilter, name)
+        for name in found.forwarding:
+            switch(name, on=False)
+        if found.forwarding:
             _remove(netfilter, GUARD)
+        if found.opened:
+            ruleset.close_again(netfilter)
     return found
 
 
@@ -141,41 +166,14 @@ def _outgoing(route: dict[str, object]) -> list[int]:
     return [index for index in (get("oif"), *(way["oif"] for way in ways)) if index]  # type: ignore[attr-defined]
 
 
-def _uplinks() -> tuple[str, ...]:
-    """The farm's links whose other end is elsewhere: whoever holds that namespace lives."""
-    with IPRoute() as route:
-        found = [(each.get("ifname"), each.get("link_netnsid")) for each in route.get_links()]
-    return tuple(name for name, other in found if name.startswith(PREFIX) and other is not None)
+def _is_ours(name: str) -> bool:
+    """The name is one that an uplink has, and a table on its behalf."""
+    return name.startswith(PREFIX) and name.removeprefix(PREFIX).isdecimal()
 
 
-def _tables() -> tuple[str, ...]:
-    names = _dump("get_tables", "NFTA_TABLE_NAME")
-    return tuple(name for (name,) in names if name.startswith(PREFIX))
-
-
-def _chains(table: str) -> tuple[str, ...]:
-    found = _dump("get_chains", "NFTA_CHAIN_TABLE", "NFTA_CHAIN_NAME")
-    return tuple(name for of, name in found if of == table)
-
-
-def _guarded() -> tuple[str, ...]:
+def _guarded(netfilter: Netlink) -> tuple[str, ...]:
     """The interfaces whose forwarding the farm turned on."""
-    return tuple(name for name in _chains(GUARD) if name != "forward")
-
-
-def _dump(what: str, *attributes: str) -> list[tuple[str, ...]]:
-    """Of every table or chain these attributes; none where the kernel has no nftables."""
-    try:
-        with NFTables() as nftables:
-            return [tuple(each.get_attr(name) for name in attributes) for each in getattr(nftables, what)()]
-    except NetlinkError as error:
-        if error.code in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOENT):
-            return []
-        raise KernelError("NFT_MSG_GETTABLE", error.code, ()) from error
-    except OSError as error:
-        if error.errno == errno.EPROTONOSUPPORT:
-            return []
-        raise
+    return tuple(name for name in ruleset.chains(netfilter, GUARD) if name != _FORWARD)
 
 
 def _remove(netfilter: Netlink, table: str) -> None:

@@ -139,7 +139,7 @@ class Router:
         if self._name:
             with host.locked():
                 self._disconnect()
-                host.sweep(but="")
+                host.sweep()
             self._name = ""
         if self._route is not None:
             self._route.close()

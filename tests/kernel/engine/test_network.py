@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
+from pathlib import Path
 
+import psutil
 import pytest
 
+from farm.cgroup import detect
 from farm.engine import network
 from farm.engine.local import LocalEngine
 from farm.kernel.userns import IdMap
 from farm.model.build import Network
 from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
-from farm.network import host
+from farm.network import host, messages, ruleset
+from farm.network.links import list_links
+from farm.network.netlink import NETFILTER, ROUTE, Netlink
 from tests.kernel.engine.conftest import REFUSED, make_job, run_jobs
 from tests.kernel.world import HOST, NAME, OUTSIDE, http_server, meeting, name_server, world
 
+ROOT = Path(__file__).resolve().parents[3]
 RUN = f"network-{os.getpid()}"
 WGET = "wget -q -T 5 -O - http://{}/"
 CLOSED = """
@@ -72,8 +81,9 @@ def test_nothing_of_it_is_left_on_the_host(made, run_in):
     ((attempt, log),) = run_in([isolated("ip -4 addr show eth0; ip route")])
     assert attempt.outcome is Outcome.PASSED, (attempt, log)
     assert b"default via 10.213.0.1 dev eth0" in log
-    assert host.left() == ()
-    assert (host._tables(), host._uplinks()) == ((), ())
+    assert (host.left(), list_links()) == (host.Left(), ())
+    with Netlink(NETFILTER) as netfilter:
+        assert ruleset.tables(netfilter) == ()
     assert forwarding() == before
 
 
@@ -135,3 +145,108 @@ def test_a_name_server_of_the_hosts_loopback_is_asked_by_the_farm(made, run_in):
         ((attempt, log),) = run_in([isolated(script)], "nameserver 127.0.0.53\noptions edns0\nsearch test\n")
     assert attempt.outcome is Outcome.PASSED, (attempt, log)
     assert log == f"hello {HOST}\nnameserver 10.213.0.1\noptions edns0\nsearch test\n".encode()
+
+
+def test_the_hosts_network_is_shared_and_cannot_be_changed(made, run_in):
+    """Root inside has no power over it, whatever capabilities it was given: they are the user namespace's."""
+    tried = (
+        "ip link set eth0 down",
+        f"ip addr del {HOST}/24 dev eth0",
+        "ip link add d type dummy",
+        "ip route flush all",
+    )
+    script = (
+        f"{REFUSED} {WGET.format(NAME)}; {'; '.join(f'refused {each!r}' for each in tried)}; ip -4 -o addr show eth0"
+    )
+    with http_server(made.outside, OUTSIDE), name_server(made.outside, OUTSIDE):
+        jobs = [
+            make_job(script, id=f"host/{n}", network=Network.HOST, cap_add=caps) for n, caps in enumerate(((), CAPS))
+        ]
+        found = run_in(jobs)
+    for attempt, log in found:
+        assert attempt.outcome is Outcome.PASSED, (attempt, log)
+        assert log.startswith(f"hello {HOST}\n".encode())
+        assert f"inet {HOST}/24".encode() in log
+
+
+CAPS = ("NET_ADMIN", "NET_RAW", "SYS_ADMIN")
+
+
+def test_capabilities_count_in_an_isolated_network_and_nowhere_else(made, run_in):
+    script = f"ip link set lo mtu 1234 && ip addr add 10.9.9.9/32 dev eth0 && {WGET.format(OUTSIDE)}"
+    with http_server(made.outside, OUTSIDE):
+        found = run_in([isolated(script, cap_add=CAPS), isolated(WGET.format(OUTSIDE), id="beside/it")])
+    for attempt, log in found:
+        assert (attempt.outcome, log) == (Outcome.PASSED, f"hello {HOST}\n".encode()), attempt
+
+
+def test_each_has_an_address_of_its_own(made, run_in):
+    found = run_in([isolated("ip -4 -o addr show eth0", id=f"many/{n}") for n in range(40)])
+    assert {attempt.outcome for attempt, _ in found} == {Outcome.PASSED}
+    assert len({log for _, log in found}) == 40
+
+
+def test_a_host_that_cannot_have_it_is_an_error_with_a_remedy(made, run_in):
+    with Netlink(ROUTE) as route:
+        for number, network_ in enumerate(("10.0.0.1/8", "172.16.0.1/12", "100.64.0.1/10")):
+            address, _, prefix = network_.partition("/")
+            route.ask([messages.add_bridge(f"lan{number}", 50 + number, f"02:00:00:00:00:0{number}")])
+            route.ask([messages.add_address(50 + number, address, int(prefix))])
+    jobs = [isolated("echo ran", id=f"t/{n}") for n in range(2)] + [make_job("echo ran", id="u/0")]
+    first, second, plain = (attempt for attempt, _ in run_in(jobs))
+    for each in (first, second):
+        assert (each.outcome, each.failure.step) == (Outcome.ERROR, "network")
+        assert "no address range is left" in each.reason
+        assert "network: none" in each.failure.hint
+    assert plain.outcome is Outcome.PASSED
+    assert (host.left(), list_links()) == (host.Left(), ())
+
+
+WITHOUT = """
+import asyncio, sys
+from tests.kernel.engine.conftest import make_job, run_jobs
+from farm.engine.local import LocalEngine
+from farm.kernel.userns import IdMap
+from farm.model.build import Network
+rootfs, folder = sys.argv[1:]
+engine = LocalEngine("without", folder, (rootfs,), IdMap(0x70000000))
+jobs = [make_job("true", id=f"a/{kind}", network=kind) for kind in (Network.NONE, Network.HOST)]
+(one, other) = asyncio.run(run_jobs(engine, rootfs, jobs))
+print(one.outcome, other.outcome, "pyroute2" in sys.modules)
+"""
+
+
+def test_jobs_without_an_isolated_network_do_not_import_what_makes_one(alpine, tmp_path):
+    """A fifth of a second, and twenty megabytes."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, alpine, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "passed passed False\n"
+
+
+def test_C01_a_killed_farm_takes_uplink_and_table_along(made, alpine, tmp_path, slowdown):
+    code = WITHOUT.replace('make_job("true"', 'make_job("sleep 4714"').replace("(Network.NONE,", "(Network.ISOLATED,")
+    with subprocess.Popen([sys.executable, "-c", code, alpine, str(tmp_path)], cwd=ROOT) as farm:
+        try:
+            wait_until(lambda: sleepers() == 2, 30 * slowdown)
+            assert [each.name for each in list_links()] == ["farm-0"]
+        finally:
+            farm.kill()
+    wait_until(lambda: not sleepers() and not list_links(), 5 * slowdown)
+    with Netlink(NETFILTER) as netfilter:
+        assert set(ruleset.tables(netfilter)) <= {host.GUARD}
+    with host.locked():
+        host.sweep()
+    assert host.left() == host.Left()
+    detect.sweep_dead()
+
+
+def sleepers() -> int:
+    return sum(each.info["cmdline"] == ["sleep", "4714"] for each in psutil.process_iter(["cmdline"]))
+
+
+def wait_until(condition, limit_s):
+    until_s = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < until_s
+        time.sleep(0.01)  # between two looks, not instead of one
