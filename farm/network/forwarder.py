@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections import Counter
 from typing import Any
 
 from farm.network.fresh import inside
@@ -18,7 +19,7 @@ _PORT = 53
 _ID_BYTES = 2
 _PATIENCE_S = 3.0  # of one server; the C library asks again after five
 _IDLE_S = 30.0
-_MOST_QUERIES = 256
+_MOST_QUERIES, _MOST_OF_ONE = 512, 32
 _MOST_CONNECTIONS = 64
 _CHUNK_BYTES = 1 << 14
 
@@ -28,6 +29,7 @@ def listen(namespace: int) -> tuple[socket.socket, socket.socket]:
     with inside(namespace):
         datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
         streams = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+    streams.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     for each in (datagrams, streams):
         each.bind(("0.0.0.0", _PORT))
     streams.listen(_MOST_CONNECTIONS)
@@ -37,7 +39,8 @@ def listen(namespace: int) -> tuple[socket.socket, socket.socket]:
 class Forwarder:
     """Serves on the loop that ``start`` is called on. ``servers`` are tried in order; ``port`` is theirs.
 
-    What is more at once than a farm's containers need is dropped: they may be hostile, and the loop has other work.
+    What is more at once than containers need is dropped, of all of them and of one: they may be hostile, the loop has other
+    work, and one must not take the name servers from the others.
     """
 
     def __init__(self, servers: tuple[str, ...], port: int = _PORT) -> None:
@@ -46,6 +49,7 @@ class Forwarder:
         self._transport: asyncio.DatagramTransport | None = None
         self._listener: asyncio.Server | None = None
         self._queries: set[asyncio.Task[None]] = set()
+        self._asking: Counter[str] = Counter()
         self._connections: set[asyncio.Task[None]] = set()
 
     async def start(self, datagrams: socket.socket, streams: socket.socket) -> None:
@@ -66,11 +70,21 @@ class Forwarder:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def asked(self, query: bytes, client: Any) -> None:
-        """A datagram came from ``client``."""
-        if len(self._queries) < _MOST_QUERIES and len(query) > _ID_BYTES:
-            task = asyncio.ensure_future(self._answer(query, client))
-            self._queries.add(task)
-            task.add_done_callback(self._queries.discard)
+        """A datagram came from ``client``, an address and a port."""
+        address = client[0]
+        if len(self._queries) >= _MOST_QUERIES or self._asking[address] >= _MOST_OF_ONE or len(query) <= _ID_BYTES:
+            return
+
+        def over(task: asyncio.Task[None]) -> None:
+            self._queries.discard(task)
+            self._asking[address] -= 1
+            if not self._asking[address]:
+                del self._asking[address]
+
+        task = asyncio.ensure_future(self._answer(query, client))
+        self._queries.add(task)
+        self._asking[address] += 1
+        task.add_done_callback(over)
 
     async def _answer(self, query: bytes, client: Any) -> None:
         loop = asyncio.get_running_loop()
@@ -101,9 +115,12 @@ class Forwarder:
         self._connections.add(task)
         try:
             await self._relay(reader, writer)
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
         finally:
             self._connections.discard(task)
-            writer.close()
+            await _closed(writer)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for server in self._servers:
@@ -117,7 +134,8 @@ class Forwarder:
             except (OSError, TimeoutError):
                 pass  # either side has gone; the other is told by the end of its connection
             finally:
-                upstream[1].close()
+                upstream[1].transport.abort()
+                await _closed(upstream[1])
             return
 
 
@@ -143,6 +161,13 @@ class _Answer(asyncio.DatagramProtocol):
     def error_received(self, exc: Exception) -> None:
         if not self.came.done():
             self.came.set_exception(exc)
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    """Close it once what was written is sent, and wait for that as long as may be."""
+    writer.close()
+    with contextlib.suppress(OSError, TimeoutError):
+        await asyncio.wait_for(writer.wait_closed(), _IDLE_S)
 
 
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from socket import AF_BRIDGE, AF_INET
 from typing import Any
 
@@ -23,6 +24,7 @@ _PORT = {
     "IFLA_BRPORT_MCAST_FLOOD": 0,
     "IFLA_BRPORT_BCAST_FLOOD": 0,
 }
+_remembered = lru_cache(maxsize=1024)  # pyroute2 takes a tenth of a millisecond to write a message
 _MAIN_TABLE, _STATIC, _UNICAST = 254, 4, 1  # RT_TABLE_MAIN, RTPROT_STATIC, RTN_UNICAST
 
 
@@ -74,6 +76,7 @@ def isolate_port(index: int) -> Request:
     return Request("RTM_NEWLINK", RTM_NEWLINK, 0, message, index, "IFLA_BRPORT_ISOLATED")
 
 
+@_remembered
 def raise_link(index: int) -> Request:
     """Bring a link up."""
     message = ifinfmsg()
@@ -88,6 +91,7 @@ def remove_link(name: str) -> Request:
     return Request("RTM_DELLINK", RTM_DELLINK, 0, message, name)
 
 
+@_remembered
 def add_address(index: int, address: str, prefix: int) -> Request:
     """An IPv4 address for a link, and with it the route to its neighbours."""
     message = ifaddrmsg()
@@ -96,6 +100,7 @@ def add_address(index: int, address: str, prefix: int) -> Request:
     return Request("RTM_NEWADDR", RTM_NEWADDR, _NEW, message, f"{address}/{prefix}")
 
 
+@_remembered
 def add_default_route(gateway: str) -> Request:
     """The IPv4 route to everything else."""
     message = rtmsg()
@@ -112,6 +117,7 @@ def pin_mac(port: int, mac: str) -> Request:
     return Request("RTM_NEWNEIGH", RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, message, mac)
 
 
+@_remembered
 def pin_address(link: int, address: str, mac: str) -> Request:
     """``address`` on ``link`` is ``mac``, whoever else answers for it."""
     message = ndmsg()

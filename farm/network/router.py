@@ -207,7 +207,7 @@ class Router:
             self._add_bridge()
         address, gateway = self.range.container(slot), self.range.bridge(bridge)
         self._ports += 1
-        index, mac = _FIRST_PORT + self._ports, _mac(self._ports)
+        index, mac = _FIRST_PORT + self._ports, _mac(slot)
         veth = messages.add_veth(
             f"p{self._ports}",
             "eth0",
