@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from farm.errors import FarmError, KernelError
-from farm.network import host, messages
+from farm.network import host, messages, ruleset
 from farm.network.addresses import PORTS_A_BRIDGE, Range, Slots, free_ranges
 from farm.network.filters import (
     ICMP,
@@ -152,8 +152,13 @@ class Router:
     def _connect(self, reach: host.Reach, avoided: tuple[IPv4Network, ...]) -> Range:
         """The uplink, under the first name that no other run has: with the name comes the range."""
         assert self._route is not None
+        with Netlink(NETFILTER) as netfilter:
+            # What is left of these after the sweep is of somebody who lives, though an uplink of that name may be gone.
+            tables = ruleset.tables(netfilter)
         for found in free_ranges((*reach.networks, *avoided)):
             name = f"{PREFIX}{found.number}"
+            if name in tables:
+                continue
             veth = messages.add_veth("up", name, self._home, self._mtu, index=_UPLINK)
             try:
                 self._route.ask([veth])
