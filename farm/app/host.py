@@ -13,8 +13,9 @@ from farm.kernel import subids
 from farm.kernel.userns import IdMap
 from farm.model.distro import Image
 
-_DESCRIPTORS_A_JOB = 6
-"""Open files for one live container: its pipe, log, control socket and pidfd, its v2 group, and one for its launch."""
+_DESCRIPTORS_A_JOB = 9
+"""Open files for one live container: its pipe's ends, log, control socket and pidfd, its v2 group, what it keeps of its root,
+and one for its launch."""
 _DESCRIPTORS_OF_OUR_OWN = 128
 _FEWEST_DESCRIPTORS = 40
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from farm.cgroup.detect import find_dead, sweep_dead
 from farm.image.digests import DigestCache
 from farm.image.store import Store
-from farm.network import links, namespaces
+from farm.network import host, links, namespaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +20,16 @@ class Collected:
 
 
 def collect(store: Store) -> Collected:
-    """Remove what no live process owns: control groups, network namespaces, links, folders of imports; forget old digests.
+    """Remove what no live process owns: control groups, networks and what they took of the host, imports; forget old digests.
 
     Mounts need nothing: they are in mount namespaces, which go with the last process in them. Raises ``OSError``.
     """
     groups = sweep_dead()
     removed = [f"control group {path}" for path in groups.removed]
     removed += [f"network namespace {name}" for name in namespaces.remove_dead()]
-    # A link is made for a namespace that its maker holds: without any, nobody who lives can have made one.
-    if not namespaces.names():
-        removed += [f"link {each.name}" for each in links.remove_links(links.list_links())]
+    removed += [f"link {each.name}" for each in links.remove_links(_abandoned())]
+    with host.locked():
+        removed += host.sweep().phrases()
     removed += _unfinished(store.sweep())
     DigestCache(store.digests_dir).prune(time.time())
     return Collected(tuple(removed), tuple(f"control group {path}" for path in groups.kept))
@@ -38,11 +38,14 @@ def collect(store: Store) -> Collected:
 def listed(store: Store) -> tuple[str, ...]:
     """What ``collect`` would try to remove, each a phrase for people. Nothing is removed, no process ends."""
     found = [f"control group {path}" for path in find_dead()]
-    dead = namespaces.dead()
-    found += [f"network namespace {name}" for name in dead]
-    if set(namespaces.names()) <= set(dead):
-        found += [f"link {each.name}" for each in links.list_links()]
-    return (*found, *_unfinished(store.sweep(dry_run=True)))
+    found += [f"network namespace {name}" for name in namespaces.dead()]
+    found += [f"link {each.name}" for each in _abandoned()]
+    return (*found, *host.left().phrases(), *_unfinished(store.sweep(dry_run=True)))
+
+
+def _abandoned() -> tuple[links.Link, ...]:
+    """A link whose other end is elsewhere goes with the namespace that has it, which a run holds that lives."""
+    return tuple(each for each in links.list_links() if not each.away)
 
 
 def _unfinished(count: int) -> list[str]:

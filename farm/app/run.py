@@ -43,8 +43,8 @@ def run(options: RunOptions, ui: Ui) -> RunOutcome:
 def resume(options: RunOptions, run: str, ui: Ui) -> RunOutcome:
     """Go on with ``run``, which was killed: its jobs without an outcome run, with what was asked of it then.
 
-    Of ``options`` count ``home``, ``reports``, ``verbose`` and, where there are any, the ``slots``. Raises as ``run`` does;
-    also ``UsageError`` where the run still goes on, or its matrix file no longer has what it takes.
+    Of ``options`` count ``home``, ``reports``, ``keep``, ``verbose`` and, where there are any, the ``slots``. Raises as ``run``
+    does; also ``UsageError`` where the run still goes on, or its matrix file no longer has what it takes.
     """
     require_root()
     run_dir = find_run(options.reports, run)

@@ -51,7 +51,7 @@ def _checks(home: str) -> list[Check]:
     store = os.path.join(home, "store")
     # Before pyroute2, which may start threads: the kernel's checks are made in copies of this one.
     ids = id_map(_text("/etc/subuid"), _text("/etc/subgid"))
-    return [*probe.checks(store, ids), *_control_groups(), _network(), _libseccomp(), _folder(home), _space(home)]
+    return [*probe.checks(store, ids), *_control_groups(), *_networks(), _libseccomp(), _folder(home), _space(home)]
 
 
 def _control_groups() -> list[Check]:
@@ -71,12 +71,16 @@ def _control_groups() -> list[Check]:
     return found + [Check("quotas", Status.WARN, each, "enable that controller at boot") for each in missing]
 
 
-def _network() -> Check:
-    from farm.kernel.probe import check
-    from farm.network.probe import loopback_failure
+def _networks() -> list[Check]:
+    from farm.kernel.probe import Status, check
+    from farm.network.probe import isolated_failure, loopback_failure
 
     remedy = "run as root; containers bring up their loopback in the same way"
-    return check("network", loopback_failure(), "a loopback in a namespace of its own", remedy)
+    lacking = "modprobe veth bridge nf_tables nft_masq nft_ct nft_reject_ipv4; until then network: isolated is an error"
+    return [
+        check("network", loopback_failure(), "a loopback in a namespace of its own", remedy),
+        check("isolated network", isolated_failure(), "veth, bridge and nftables", lacking, Status.WARN),
+    ]
 
 
 def _libseccomp() -> Check:

@@ -167,6 +167,14 @@ class MakeDevices:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinNetwork:
+    """Enter the network namespace that came as further descriptor ``index``, before anything shows what is in one."""
+
+    index: int
+    step: str = "join network"
+
+
+@dataclass(frozen=True, slots=True)
 class RaiseLoopback:
     """Bring up ``lo`` of the new network namespace."""
 
@@ -199,11 +207,15 @@ class SetPersonality:
 
 @dataclass(frozen=True, slots=True)
 class DropPrivileges:
-    """Enter the shared user namespace, become its root, keep ``capabilities`` only, take the seccomp filter."""
+    """Enter the shared user namespace, become its root, keep ``capabilities`` only, take the seccomp filter.
+
+    Where ``capabilities`` are for networks, they get one to count in, but for a container whose network is ``given``.
+    """
 
     capabilities: int
     no_new_privs: bool
     filter_id: int
+    given: bool = False
     step: str = "drop privileges"
 
 
@@ -217,6 +229,7 @@ Operation = (
     | MakeDirectory
     | WriteFile
     | MakeDevices
+    | JoinNetwork
     | RaiseLoopback
     | SetHostname
     | PivotRoot
@@ -244,8 +257,9 @@ def plan(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
 
 
 def first(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
-    """Room for what the container writes."""
-    return (*_scratch(spec, host.id_base), *_layers(spec))
+    """Its network where it has no new one, and room for what it writes."""
+    joined = (JoinNetwork(spec.on_disk + len(spec.mounts)),) if spec.joins else ()
+    return (*joined, *_scratch(spec, host.id_base), *_layers(spec))
 
 
 def identity(spec: ContainerSpec) -> tuple[Operation, ...]:
@@ -260,11 +274,14 @@ def identity(spec: ContainerSpec) -> tuple[Operation, ...]:
 
 def middle(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
     """Its file systems, and what is hidden of them."""
-    resolv_conf = WriteFile(f"{_upper(0)}/etc/resolv.conf", spec.resolv_conf)
-    network = _network(host) if spec.network is Network.NONE else ()
+    etc = f"{_upper(0)}/etc"
+    named = [WriteFile(f"{etc}/resolv.conf", spec.resolv_conf)]
+    if spec.nsswitch:
+        named.append(WriteFile(f"{etc}/nsswitch.conf", spec.nsswitch))
+    network = _network(host) if spec.network is not Network.HOST else ()
     file_systems = (*_overlays(spec), _proc(), *network, *_dev(host.id_base), *_sys(host))
     return (
-        resolv_conf,
+        *named,
         *file_systems,
         *(() if spec.bare else _hidden(host)),
         *(BindInside(each.source, each.target, not each.writable) for each in spec.binds),
@@ -277,7 +294,9 @@ def last(spec: ContainerSpec) -> tuple[Operation, ...]:
     return (
         PivotRoot(ROOT),
         *((SetPersonality(spec.personality),) if spec.personality else ()),
-        DropPrivileges(spec.capabilities, spec.no_new_privs, spec.filter_id),
+        DropPrivileges(
+            spec.capabilities, spec.no_new_privs, spec.filter_id, given=spec.joins or spec.network is Network.HOST
+        ),
     )
 
 

@@ -60,6 +60,16 @@ def _common(spec: ContainerSpec, host: Host) -> tuple[Program, Program, Program]
     return first, middle, last
 
 
+def user_namespace(capabilities: int) -> int:
+    """Which of the user namespaces a container with these capabilities enters; see ``ground``."""
+    return _TRUSTED if capabilities & ~_USUAL else _PLAIN
+
+
+def count_in_networks(capabilities: int) -> bool:
+    """Whether some of them are for networks, or allow to make one."""
+    return bool(capabilities & (_NETWORK_CAPABILITIES | _MOUNT_CAPABILITY))
+
+
 def enter(host: Host, group: Group) -> Program:
     """Into the group, then into a cgroup namespace rooted there: in that order, or the root would be the zygote's."""
     return (
@@ -105,6 +115,8 @@ def _lowered(operation: plan.Operation, host: Host, group: Group | None) -> tupl
             return (("create", (path, text, mode)) if new else ("write", (path, text)),)
         case plan.MakeDevices(target):
             return _devices(target)
+        case plan.JoinNetwork(index):
+            return (("join_network", (index,)),)
         case plan.RaiseLoopback():
             return (("raise_loopback", ()),)
         case plan.SetHostname(name):
@@ -113,8 +125,8 @@ def _lowered(operation: plan.Operation, host: Host, group: Group | None) -> tupl
             return (("pivot_root", (new_root,)),)
         case plan.SetPersonality(domain):
             return (("set_personality", (domain,)),)
-        case plan.DropPrivileges(kept, no_new_privs, filter_id):
-            return _privileges(kept, no_new_privs, filter_id, user_namespace=host.id_base > 0)
+        case plan.DropPrivileges():
+            return _privileges(operation, user_namespace=host.id_base > 0)
 
 
 def _mount(source: str, target: str, fstype: str, flags: int, data: str = "") -> _Bare:
@@ -160,11 +172,12 @@ def _devices(target: str) -> tuple[_Bare, ...]:
     )
 
 
-def _privileges(kept: int, no_new_privs: bool, filter_id: int, *, user_namespace: bool) -> tuple[_Bare, ...]:
+def _privileges(dropped: plan.DropPrivileges, *, user_namespace: bool) -> tuple[_Bare, ...]:
     """Enter the shared user namespace and give up what the container must not have."""
-    made: list[_Bare] = _namespaces(kept) if user_namespace else []
+    kept, filter_id = dropped.capabilities, dropped.filter_id
+    made: list[_Bare] = _namespaces(kept, own_network=not dropped.given) if user_namespace else []
     made.append(("become_root", ()))
-    if no_new_privs:
+    if dropped.no_new_privs:
         made.append(("set_no_new_privs", ()))
     if filter_id:
         # Before the capabilities go: without no_new_privs, CAP_SYS_ADMIN is what allows taking a filter.
@@ -173,15 +186,15 @@ def _privileges(kept: int, no_new_privs: bool, filter_id: int, *, user_namespace
     return tuple(made)
 
 
-def _namespaces(kept: int) -> list[_Bare]:
+def _namespaces(kept: int, *, own_network: bool) -> list[_Bare]:
     """Capabilities count in namespaces that the user namespace owns; those made before belong to the host.
 
     A container that was given the network or administration capabilities gets such namespaces of its own here. What was
     mounted before stays locked together, so masks cannot be taken off; see mount_namespaces(7).
     """
-    made: list[_Bare] = [("enter_user_namespace", (_TRUSTED if kept & ~_USUAL else _PLAIN,))]
+    made: list[_Bare] = [("enter_user_namespace", (user_namespace(kept),))]
     if kept & _MOUNT_CAPABILITY:
         made.append(("unshare", (process.CLONE_NEWNS | process.CLONE_NEWUTS | process.CLONE_NEWIPC,)))
-    if kept & (_NETWORK_CAPABILITIES | _MOUNT_CAPABILITY):
+    if own_network and count_in_networks(kept):
         made += [("unshare", (process.CLONE_NEWNET,)), ("raise_loopback", ())]
     return made

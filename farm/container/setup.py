@@ -51,8 +51,8 @@ class Setup:
     """What a program needs besides itself. Descriptors are borrowed, but for ``oom_fd`` and ``listener_fd``: made on the way.
 
     ``userns_fds`` are the user namespaces that containers may enter, none without; ``further`` is the scratch space's block
-    device, if there is one, then detached mounts; ``filters`` are compiled seccomp programs by id; ``stdio`` what the
-    command will have as 0, 1 and 2.
+    device, if there is one, then detached mounts, then the network namespace that it joins, if it does; ``filters`` are
+    compiled seccomp programs by id; ``stdio`` what the command will have as 0, 1 and 2.
     ``oom_fd`` is PID 1's /proc/self/oom_score_adj, opened while it can be; ``listener_fd`` answers for the filter, -1 where
     nobody does.
     """
@@ -148,6 +148,10 @@ class Setup:
         m.umount2("/node", m.MNT_DETACH)
         os.rmdir(f"{target}/lost+found")
         os.chown(target, owner, owner)
+
+    def join_network(self, index: int) -> None:
+        """setns(2) into the network namespace that came as further descriptor ``index``."""
+        process.setns(self._further[index], process.CLONE_NEWNET)
 
     def raise_loopback(self) -> None:
         """Bring up ``lo`` in the current network namespace; needs CAP_NET_ADMIN over it (EPERM)."""

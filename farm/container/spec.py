@@ -40,7 +40,8 @@ class ContainerSpec:
 
     ``overlays`` are host paths (the launcher maps them to its idmapped views). ``environment`` is what the command gets,
     whole. ``direct``, where it is not empty, is tried in place of ``argv`` first. ``identity`` is the uid, gid and further
-    groups of the command, empty for root. ``mounts`` are in the order of their descriptors. ``capabilities`` are bits.
+    groups of the command, empty for root. ``mounts`` are in the order of their descriptors. ``joins`` says that the network
+    namespace is one whose descriptor comes after theirs, in place of a new one. ``capabilities`` are bits.
     ``filter_id`` names a seccomp filter the launcher was given before, 0 for none. ``on_disk`` says that the scratch
     space is a block device whose descriptor comes with the request, instead of a tmpfs; ``scratch_dir``, where it is not
     empty, that it is this empty directory of the host, which keeps what is written. ``personality`` is the execution
@@ -49,7 +50,7 @@ class ContainerSpec:
     empty, is the size (``struct winsize``) of a pseudo-terminal for the command; its other end comes back with the answer.
     ``keep_root`` sends back descriptors of its root directory and its mount namespace, so that its files stay when it has
     ended. ``bare`` leaves out what hides and locks parts of /proc and /sys. ``hosts`` goes before what /etc/hosts says of
-    the container itself.
+    the container itself. ``nsswitch``, where it is not empty, is a /etc/nsswitch.conf for an image that has none.
     """
 
     overlays: tuple[Overlay, ...]
@@ -64,6 +65,7 @@ class ContainerSpec:
     on_disk: bool = False
     scratch_dir: str = ""
     network: Network = Network.NONE
+    joins: bool = False
     binds: tuple[Bind, ...] = ()
     personality: int = 0
     hold: bool = False
@@ -76,6 +78,7 @@ class ContainerSpec:
     init: bool = True
     resolv_conf: str = NO_NETWORK
     hosts: str = LOOPBACK_HOSTS
+    nsswitch: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from dataclasses import dataclass
 
 from farm.engine import globs
@@ -54,6 +55,7 @@ def _collect(
 ) -> Left:
     path = f"artifacts/{name}"
     target = os.path.join(run_dir, path)
+    shutil.rmtree(target, ignore_errors=True)  # what the same attempt left when the farm was killed
     found = Collector(root_fd, target, artifacts.most_bytes, id_map).collect(artifacts.paths)
     notes = found.notes()
     cases_path = ""

@@ -12,6 +12,7 @@ from farm.container.spec import LOOPBACK_HOSTS, NO_NETWORK, ContainerSpec
 from farm.engine import abi, verdict
 from farm.engine.deadline import Deadline
 from farm.engine.log import LogCapture
+from farm.engine.network import HOSTS, RESOLV_CONF, host_text
 from farm.errors import FarmError
 from farm.kernel import capability
 from farm.kernel.userns import IdMap
@@ -26,7 +27,6 @@ _LOOK_S = 0.2
 _GRACE_S = 5.0
 _LOG_CAP_BYTES = 64 << 20
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_RESOLV_CONF, _HOSTS = "/etc/resolv.conf", "/etc/hosts"
 
 
 class LocalBuilder:
@@ -117,16 +117,6 @@ def _spec(build: Build, capabilities: int) -> ContainerSpec:
         scratch_dir=build.scratch_dir,
         network=build.network,
         binds=build.binds,
-        resolv_conf=_text(_RESOLV_CONF) if on_host else NO_NETWORK,
-        hosts=_text(_HOSTS) if on_host else LOOPBACK_HOSTS,
+        resolv_conf=host_text(RESOLV_CONF) if on_host else NO_NETWORK,
+        hosts=host_text(HOSTS) if on_host else LOOPBACK_HOSTS,
     )
-
-
-def _text(path: str) -> str:
-    """What the host's resolver is told, as it is; nothing where it is told nothing."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            text = file.read()
-    except OSError:
-        return ""
-    return text if text.endswith("\n") or not text else text + "\n"

@@ -27,7 +27,7 @@ from farm.model.artifact import Artifact
 
 _MOST_FILES = 10_000
 _MOST_LOOKS = 200_000
-_DEEPEST = 100
+_DEEPEST = 50  # a descriptor each
 _CHUNK_BYTES = 1 << 20
 _TOLD = 3
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -48,9 +48,13 @@ class Collected:
         found = []
         for reason, paths in self.left_out.items():
             more = f" and {len(paths) - _TOLD} more" if len(paths) > _TOLD else ""
-            shown = ", ".join("/" + each.encode(errors="replace").decode() for each in paths[:_TOLD])
+            shown = ", ".join("/" + _printable(each) for each in paths[:_TOLD])
             found.append(f"artifacts left out, {reason}: {shown}{more}")
         return found
+
+
+def _printable(path: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in path)
 
 
 class Collector:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from farm.engine.user import Identity
 from farm.model.ports import Work
+from farm.model.service import Service
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -21,4 +22,18 @@ def environment(work: Work, run_id: str, user: Identity, secrets: dict[str, str]
     }
     if job.shard is not None:
         own |= {"FARM_SHARD_INDEX": str(job.shard.index), "FARM_SHARD_TOTAL": str(job.shard.total)}
+    return tuple({**given, **own}.items())
+
+
+def service_environment(work: Work, run_id: str, service: Service) -> tuple[tuple[str, str], ...]:
+    """Of a ``service`` of ``work``: what the farm gives, what the matrix file says, and what nobody may change."""
+    given = {"PATH": _PATH, "HOME": "/root", "TERM": "dumb", "CI": "true", **dict(service.env)}
+    own = {
+        "FARM_RUN": run_id,
+        "FARM_JOB": work.job.id,
+        "FARM_ATTEMPT": str(work.number),
+        "FARM_DISTRO": service.distro,
+        "FARM_SERVICE": service.name,
+        "PWD": "/",
+    }
     return tuple({**given, **own}.items())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from farm.container.spec import ContainerSpec
@@ -16,10 +18,14 @@ from farm.engine.disk import make_disk
 from farm.engine.environment import environment
 from farm.engine.failure import StepError, errored, step
 from farm.engine.idmaps import IdMaps
+from farm.engine.kept import Kept
 from farm.engine.log import LogCapture
 from farm.engine.mask import Mask
 from farm.engine.mounts import Trees, open_all
+from farm.engine.network import Networks
+from farm.engine.services import Services
 from farm.engine.skip import last_line
+from farm.engine.surroundings import NOTHING, Surroundings, is_alone, service_spec, surrounded
 from farm.engine.thread import in_thread
 from farm.engine.user import Identity, identity
 from farm.engine.verdict import Verdict
@@ -33,6 +39,7 @@ from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
 from farm.model.paths import host_name, safe_name
 from farm.model.ports import EngineInfo, Work
+from farm.model.service import Service
 
 LOG_CAP_BYTES = 64 << 20
 GRACE_S = 5.0
@@ -40,6 +47,7 @@ GRACE_S = 5.0
 
 _FAREWELL_S = 5.0
 _NO_TREES = Trees([], [], [])
+_COPIES = 2  # of artifacts, at once
 
 
 class LocalEngine:
@@ -61,6 +69,7 @@ class LocalEngine:
         log_cap_bytes: int = LOG_CAP_BYTES,
         grace_s: float = GRACE_S,
         scratch_dir: str | None = None,
+        kept: Kept | None = None,
     ) -> None:
         self._run_id = run_id
         self._run_dir = run_dir
@@ -70,11 +79,14 @@ class LocalEngine:
         self._grace_s = grace_s
         self._scratch_dir = run_dir if scratch_dir is None else scratch_dir
         self._home = scratch_dir or ""
+        self._kept = kept
         self._id_maps = IdMaps()
+        self._networks = Networks()
         self._client: Client | None = None
         self._restart = asyncio.Lock()
+        self._copying = asyncio.Semaphore(_COPIES)
         self._filters: dict[int, int] = {}  # capabilities -> filter id
-        self._running: dict[str, Container | None] = {}  # None: on its way to a container
+        self._running: dict[str, Container | Services | None] = {}  # None: on its way to a container
         self._cancelled: set[str] = set()
         self._null_fd = -1
         self._user_namespace = False
@@ -102,9 +114,11 @@ class LocalEngine:
             return errored(work, started_at, error.step, error.cause)
         self._running[work.job.id] = None
         try:
-            return await self._attempt(work, hidden, log, name, started_at)
+            async with self._surrounded(work, hidden, log) as around:
+                return await self._attempt(work, hidden, log, name, started_at, around)
         except StepError as error:
-            return errored(work, started_at, error.step, error.cause)
+            failed = errored(work, started_at, error.step, error.cause)
+            return replace(failed, log_path=name, log_bytes=log.kept_bytes) if log.kept_bytes else failed
         except OSError as error:
             return errored(work, started_at, "capture log", error)
         finally:
@@ -126,17 +140,49 @@ class LocalEngine:
         if client is not None:
             await client.close()
         await self._id_maps.close()
+        await self._networks.close()
         if self._null_fd >= 0:
             os.close(self._null_fd)
             self._null_fd = -1
 
+    @contextlib.asynccontextmanager
+    async def _surrounded(self, work: Work, hidden: dict[str, str], log: LogCapture) -> AsyncIterator[Surroundings]:
+        """What the attempt has beside its container, until the block ends. Raises ``StepError``."""
+        job = work.job
+        if is_alone(job):
+            yield NOTHING
+            return
+        with step("launch"):
+            client = await self._zygote()
+            self._check_opt_outs(job)
+        values = tuple(hidden.values())
+        services = Services(client, log, null_fd=self._null_fd, log_cap_bytes=self._log_cap_bytes, hidden=values)
+        self._running[job.id] = services
+        if job.id in self._cancelled:
+            services.kill()
+
+        def spec(service: Service) -> ContainerSpec:
+            return service_spec(work, service, self._run_id, self._filter(client, capability.mask(capability.DEFAULT)))
+
+        async with surrounded(job, services, self._networks, spec, client.userns_fd(_capabilities(job))) as around:
+            yield around
+
     async def _attempt(
-        self, work: Work, hidden: dict[str, str], log: LogCapture, log_path: str, started_at: float
+        self,
+        work: Work,
+        hidden: dict[str, str],
+        log: LogCapture,
+        log_path: str,
+        started_at: float,
+        around: Surroundings,
     ) -> Attempt:
         job = work.job
         launched_s = time.monotonic()
-        container, spec = await self._launched(work, hidden, log)
-        course = Course(container, job, log, self._grace_s)
+        bad = stays = False
+        if self._kept is not None:
+            self._kept.let_go(job.id)  # that of the attempt before
+        container, spec = await self._launched(work, hidden, log, around)
+        course = Course(container, job, log, self._grace_s, held=self._is_held(job))
         try:
             ended, timed_out = await course.command()
             if course.over:
@@ -147,11 +193,16 @@ class LocalEngine:
             found = self._verdict(job, ended, timed_out, log)
             if not course.over:
                 wanted = scripts(job, spec, found, (self._null_fd, log.write_fd, log.write_fd))
-                await self._after(course, wanted if ended.status is not None else (), log)
+                bad = found.outcome.bad and ended.status is not None
+                release = self._kept is None or not bad
+                await self._after(course, wanted if ended.status is not None else (), log, release=release)
                 await self._finish(log, container)
             found, left = await self._left(work, found, container, log)
+            if self._kept is not None and bad and not course.over:
+                stays = self._kept.keep(job.id, container, spec)
         finally:
-            container.let_go()
+            if not stays:
+                await self._leave(container, course)
         command_started_s = container.started_s
         return Attempt(
             job_id=job.id,
@@ -180,7 +231,8 @@ class LocalEngine:
         name = f"{safe_name(work.job.id)}/{work.number}"
         id_map = self._id_map if self._user_namespace else None
         try:
-            left = await artifacts.collect(container.root_fd, asked, self._run_dir, name, id_map, log.mask)
+            async with self._copying:
+                left = await artifacts.collect(container.root_fd, asked, self._run_dir, name, id_map, log.mask)
         except OSError as error:
             log.note(f"artifacts could not be copied: {error}")
             return verdict.without_artifacts(found, error), Left()
@@ -199,15 +251,16 @@ class LocalEngine:
             found = replace(found, reason=last_line(log.path, log.kept_bytes) or found.reason)
         return verdict.expected(found, job.expect)
 
-    async def _after(self, course: Course, wanted: tuple[Script, ...], log: LogCapture) -> None:
-        """Run what is to be run after the command, and let go of the container."""
+    async def _after(self, course: Course, wanted: tuple[Script, ...], log: LogCapture, *, release: bool) -> None:
+        """Run what is to be run after the command, and with ``release`` let the container end."""
         try:
             for script in wanted:
                 if not course.over:
                     await course.script(script)
         finally:
             log.close_write()
-            await course.release()
+            if release:
+                await course.release()
 
     async def _finish(self, log: LogCapture, container: Container) -> None:
         """Read the log to its end, which does not come where a zygote that hangs still has the pipe in its queue."""
@@ -220,7 +273,9 @@ class LocalEngine:
             if self._client is not None:
                 self._client.give_up()
 
-    async def _launched(self, work: Work, hidden: dict[str, str], log: LogCapture) -> tuple[Container, ContainerSpec]:
+    async def _launched(
+        self, work: Work, hidden: dict[str, str], log: LogCapture, around: Surroundings
+    ) -> tuple[Container, ContainerSpec]:
         """The attempt's container; the write end of ``log`` is then only its own, but for scripts. Raises ``StepError``."""
         job = work.job
         disk: tuple[int, ...] = ()
@@ -242,19 +297,31 @@ class LocalEngine:
                 for note in trees.notes:
                     log.note(note)
             with step("launch"):
-                spec = self._spec(work, client, who, trees, hidden)
-                descriptors = (self._null_fd, log.write_fd, log.write_fd, *disk, *trees.descriptors)
+                around.verify(client)
+                spec = around.joined.given(self._spec(work, client, who, trees, hidden))
+                further = (*disk, *trees.descriptors, *around.joined.descriptors)
+                descriptors = (self._null_fd, log.write_fd, log.write_fd, *further)
                 container = client.launch(spec, descriptors)
         finally:
             trees.close()
             for fd in disk:
                 os.close(fd)
-        if not is_held(job):
+        if not self._is_held(job):
             log.close_write()
         self._running[job.id] = container
         if job.id in self._cancelled:  # while it was on its way
             container.kill()
         return container, spec
+
+    def _is_held(self, job: Job) -> bool:
+        """The container stays when its command has ended: for scripts, or because it may be kept."""
+        return is_held(job) or (self._kept is not None and job.init)
+
+    async def _leave(self, container: Container, course: Course) -> None:
+        """Nobody needs the container any more."""
+        if self._kept is not None and not course.over:
+            await course.release()
+        container.let_go()
 
     async def _zygote(self) -> Client:
         """The zygote's client; a zygote that died is replaced, so that a run outlives it."""
@@ -292,8 +359,7 @@ class LocalEngine:
 
     def _spec(self, work: Work, client: Client, who: Identity, trees: Trees, hidden: dict[str, str]) -> ContainerSpec:
         job = work.job
-        added = capability.NAMES if job.privileged else job.cap_add
-        capabilities = capability.mask(capability.DEFAULT) | capability.mask(added)
+        capabilities = _capabilities(job)
         return ContainerSpec(
             overlays=work.image.overlays,
             argv=job.argv,
@@ -310,7 +376,7 @@ class LocalEngine:
             bare=job.privileged,
             personality=abi.personality(work.image.facts.arch),
             on_disk=job.limits.disk_bytes is not None,
-            hold=is_held(job),
+            hold=self._is_held(job),
             keep_root=job.artifacts is not None,
             init=job.init,
         )
@@ -320,6 +386,12 @@ class LocalEngine:
             client.add_filter(len(self._filters) + 1, compile_filter(capabilities))
             self._filters[capabilities] = len(self._filters) + 1
         return self._filters[capabilities]
+
+
+def _capabilities(job: Job) -> int:
+    """What the container of ``job`` may have, as bits."""
+    added = capability.NAMES if job.privileged else job.cap_add
+    return capability.mask(capability.DEFAULT) | capability.mask(added)
 
 
 def hostname(job: Job) -> str:

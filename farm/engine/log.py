@@ -65,6 +65,8 @@ class LogCapture:
 
     def note(self, text: str) -> None:
         """A line of the farm's own, after all that was printed until now; also past the cap, for there are few."""
+        if self._read_fd < 0:
+            return  # it is closed
         self.drain()
         self._mark_lost()
         self._write((b"" if self._ends_line else b"\n") + f"[farm: {text}]\n".encode(errors="replace"))

@@ -6,8 +6,10 @@ needs to see nothing of the host, and whatever happens to the path meanwhile, wh
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
+import pwd
 import stat
 from dataclasses import dataclass
 
@@ -80,6 +82,8 @@ async def _open(mount: Mount, user: Identity, home: str, id_map: IdMap | None, i
     opened = os.path.dirname(source) if is_file and mount.mode is MountMode.OVERLAY else source
     tree = m.open_tree(opened)
     trees.descriptors.append(tree)
+    # A copy of a shared mount is shared with it: what is mounted on the one would be on the host's as well.
+    m.mount_setattr("", 0, dir_fd=tree, propagation=m.MS_PRIVATE)
     if files.file_system(tree) in files.KERNEL_FILE_SYSTEMS:
         raise FarmError(
             f"{title(mount)}: these are the kernel's own files", "", "a container has a /proc and a /sys of its own"
@@ -121,11 +125,15 @@ async def _map(
     mount: Mount, tree: int, status: os.stat_result, user: Identity, id_map: IdMap, id_maps: IdMaps, trees: Trees
 ) -> None:
     """Make ``tree`` an idmapped mount by the rules of ``ownership``."""
-    rule = ownership.written if mount.mode is MountMode.RW else ownership.shown
-    userns_fd = await id_maps.get(
-        rule(status.st_uid, user.uid, id_map.base, id_map.count),
-        rule(status.st_gid, user.gid, id_map.base, id_map.count),
-    )
+    base, count = id_map.base, id_map.count
+    if mount.mode is MountMode.RW:
+        has = await asyncio.to_thread(_is_in, status.st_uid, status.st_gid)
+        uids = ownership.written(status.st_uid, user.uid, base, count)
+        gids = ownership.written(status.st_gid, user.gid, base, count, has=has)
+    else:
+        uids = ownership.shown(status.st_uid, user.uid, base, count)
+        gids = ownership.shown(status.st_gid, user.gid, base, count)
+    userns_fd = await id_maps.get(uids, gids)
     try:
         m.mount_setattr("", m.MOUNT_ATTR_IDMAP, dir_fd=tree, userns_fd=userns_fd)
     except OSError as error:
@@ -140,6 +148,17 @@ async def _map(
         trees.notes.append(
             f"{title(mount)}: its file system cannot be idmapped, so the job reads what everybody may read of it"
         )
+
+
+def _is_in(uid: int, gid: int) -> bool:
+    """User ``uid`` of the host could make files of group ``gid``, set-group-id programs included."""
+    if uid in (0, gid):
+        return True
+    try:
+        entry = pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return gid in os.getgrouplist(entry.pw_name, entry.pw_gid)
 
 
 def _within(path: str, tops: tuple[str, ...]) -> bool:

@@ -7,7 +7,12 @@ the owner's, and no tool complains of a strange owner. Of the other ids there ar
 owner's and the job user's change places. Root of the container may read everything.
 
 ``written``, for ``rw``: no other id of the host is anybody inside. Files of others are nobody's, and open as far as
-their mode says to everybody. Further users of the container write as the host's nobodies that they are anyway.
+their mode says to everybody. Further users of the container write as the host's nobodies that they are anyway. The
+folder's group is the job user's only where the owner ``has`` it: or a job could leave a set-group-id program of a group
+that the owner has no part in.
+
+Nobody's files still need ids that the kernel knows: it refuses every write to one without (HAS_UNMAPPED_ID in fs/namei.c).
+So the host's other ids are those that follow the container's range, which no container has.
 
 Each is the text of a uid_map or gid_map for an idmapped mount: lines of the first id on disk, the first of the host's that
 the container has for it, a count; see user_namespaces(7) and mount_setattr(2).
@@ -16,6 +21,8 @@ the container has for it, a count; see user_namespaces(7) and mount_setattr(2).
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+_LAST_ID = (1 << 32) - 1
 
 
 def shown(owner: int, user: int, base: int, count: int) -> str:
@@ -26,13 +33,17 @@ def shown(owner: int, user: int, base: int, count: int) -> str:
     return _text([*singles, *_but(range(count), {owner, user}, base)])
 
 
-def written(owner: int, user: int, base: int, count: int) -> str:
-    """As ``shown``; beside ``owner``, the disk's ids are those of the container itself."""
-    inside = {user}
-    if base <= owner < base + count:
-        inside.add(owner - base)
-    ranges = _but(range(count), inside, base)
-    return _text([(owner, base + user), *((first + base, host, length) for first, host, length in ranges)])
+def written(owner: int, user: int, base: int, count: int, *, has: bool = True) -> str:
+    """As ``shown``; beside ``owner``, the container's own ids are themselves on the disk, and the host's are nobody's."""
+    beyond = base + count if base + 2 * count < _LAST_ID else base - count - 1
+    if has:
+        singles = [(owner, base + user)]
+        inside, others = {user, owner - base}, {owner}
+    else:
+        singles = [(owner, beyond + count)] if count <= owner < base or owner >= base + count else []
+        inside = others = set()
+    own = [(first + base, host, length) for first, host, length in _but(range(count), inside, base)]
+    return _text([*singles, *own, *_but(range(count), others, beyond)])
 
 
 def _but(ids: range, without: set[int], base: int) -> list[tuple[int, int, int]]:

@@ -86,13 +86,20 @@ def move_mount(from_fd: int, target: Path, dir_fd: int = AT_FDCWD) -> None:
 
 
 def mount_setattr(
-    path: Path, attr_set: int, *, dir_fd: int = AT_FDCWD, userns_fd: int = 0, recursive: bool = False
+    path: Path,
+    attr_set: int,
+    *,
+    dir_fd: int = AT_FDCWD,
+    userns_fd: int = 0,
+    recursive: bool = False,
+    propagation: int = 0,
 ) -> None:
     """Set attributes of the mount at ``path``, or of the one ``dir_fd`` is, where ``path`` is empty (Linux 5.12).
 
-    ``MOUNT_ATTR_IDMAP`` with ``userns_fd`` makes an idmapped mount: EINVAL where the file system cannot be idmapped.
+    ``propagation`` is MS_PRIVATE and its like, 0 for as it is. ``MOUNT_ATTR_IDMAP`` with ``userns_fd`` makes an idmapped
+    mount: EINVAL where the file system cannot be idmapped.
     """
-    attr = _MountAttr(attr_set=attr_set, userns_fd=userns_fd)
+    attr = _MountAttr(attr_set=attr_set, userns_fd=userns_fd, propagation=propagation)
     flags = (0 if path else AT_EMPTY_PATH) | (AT_RECURSIVE if recursive else 0)
     if syscall(
         _NR_mount_setattr,

@@ -24,7 +24,7 @@ def live(
     """The whole life of the child, as ``wire`` describes it. Never returns, never raises.
 
     ``descriptors`` are the control socket, then 0, 1 and 2 of the command, then the scratch space's disk if there is one,
-    then detached mounts.
+    then detached mounts, then the network namespace that it joins.
     """
     code = 1
     try:

@@ -65,6 +65,7 @@ class Client:
         self._containers: dict[int, Container] = {}
         self._next_id = 1
         self._ready: asyncio.Future[str] | None = None
+        self._userns_fds: tuple[int, ...] = ()
         self._backlog: list[tuple[bytes, tuple[int, ...]]] = []
         self._sweeps_left = 0
 
@@ -72,6 +73,15 @@ class Client:
     def alive(self) -> bool:
         """The zygote can be asked for containers."""
         return self._socket is not None and self._host is not None
+
+    def userns_fd(self, capabilities: int) -> int:
+        """The user namespace that has to own a network for ``capabilities`` to count in it, -1 where none has to.
+
+        It stays the client's.
+        """
+        if not self._userns_fds or not program.count_in_networks(capabilities):
+            return -1
+        return self._userns_fds[program.user_namespace(capabilities)]
 
     async def start(self) -> Ready:
         """Start the zygote. Raises ``FarmError`` where this host cannot run containers, naming the step."""
@@ -98,7 +108,7 @@ class Client:
         self._send(wire.FILTER, marshal.dumps((filter_id, bpf)))
 
     def launch(self, spec: ContainerSpec, descriptors: tuple[int, ...]) -> Container:
-        """Ask for a container; ``descriptors`` (0, 1 and 2 of its command, then its disk, then its mounts) stay the caller's.
+        """Ask for a container; ``descriptors`` stay the caller's: 0, 1 and 2 of its command, its disk, its mounts, its network.
 
         What goes wrong on the way is the container's failure. Raises ``OSError`` (EMFILE) only where there is no socket for it.
         """
@@ -145,6 +155,9 @@ class Client:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        for fd in self._userns_fds:
+            os.close(fd)
+        self._userns_fds = ()
         manager, self._manager = self._manager, None
         if manager is not None:
             await loop.run_in_executor(None, manager.close)
@@ -168,9 +181,8 @@ class Client:
             raise KernelError(
                 "execve", errno.E2BIG, (f"{len(order)} bytes",), "the script and its environment are too large"
             )
-        head = container.number.to_bytes(8, "little") + bytes(
-            (len(cgroup), spec.network is Network.HOST, not spec.init)
-        )
+        given = spec.network is Network.HOST or spec.joins
+        head = container.number.to_bytes(8, "little") + bytes((len(cgroup), given, not spec.init))
         self._send(wire.LAUNCH, head + order, (*cgroup, control, *descriptors))
 
     def _start_process(self) -> None:
@@ -277,6 +289,7 @@ class Client:
     def _handle(self, message: list[str], descriptors: tuple[int, ...]) -> None:
         match message:
             case [wire.READY, reason] if self._ready is not None:
+                self._userns_fds = descriptors
                 self._ready.set_result(reason)
             case [wire.UNREADY, text, _, hint] if self._ready is not None:
                 self._ready.set_exception(_unfit("prepare the zygote's root", text, hint))

@@ -7,7 +7,8 @@ to zygote   fields                                                              
 ==========  ===================================================================  ===========================================
 CONFIGURE   views, (base, count) of the id map or None, cgroup mounts            -
 FILTER      id, seccomp program                                                  -
-LAUNCH      id (8 bytes), cgroup, host's network, no init (a byte each), order   [cgroup,] control, 0, 1, 2[, disk][, mounts]
+LAUNCH      id (8 bytes), cgroup, network is given, no init (a byte each), order [cgroup,] control, 0, 1, 2[, disk][, mounts]
+                                                                                 [, network]
 ==========  ===================================================================  ===========================================
 
 A view is ``(path, writable)``, an order ``(program, (argv, environment, directory, terminal, identity, keep_root, direct),
@@ -16,7 +17,7 @@ hold)``; see ``birth``, and ``monitor`` for one without an init. From the zygote
 ==========  ===================================================================  ===========================================
 to client   fields                                                               descriptors
 ==========  ===================================================================  ===========================================
-ready       why there is no user namespace, or empty                             -
+ready       why there is no user namespace, or empty                             user namespaces
 unready     message, errno, hint                                                 -
 born        id                                                                   pidfd of PID 1
 stillborn   id, message, errno, hint                                             -

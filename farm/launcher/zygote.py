@@ -65,7 +65,7 @@ class Zygote:
         signals.ignore(signals.SIGINT)  # PID 1 inherits it: by Python's own handler any container could end its own
         gc.collect()
         gc.freeze()
-        self._say(wire.READY, reason)
+        self._say(wire.READY, reason, descriptors=self._userns_fds)
 
     def _launch(self, order: memoryview, descriptors: tuple[int, ...]) -> None:
         number = int.from_bytes(order[:8], "little")
@@ -83,7 +83,7 @@ class Zygote:
         if pid == 0:
             birth.live(order[11:], further, self._userns_fds, self._filters, self._title_area)
         try:
-            self._say(wire.BORN, number, descriptor=pidfd)
+            self._say(wire.BORN, number, descriptors=(pidfd,))
         finally:
             os.close(pidfd)
 
@@ -100,9 +100,9 @@ class Zygote:
             monitor.live(number, namespaces, cgroup_fd, order, descriptors, self._client, inherited)
         os.close(pidfd)
 
-    def _say(self, *fields: object, descriptor: int = -1) -> None:
+    def _say(self, *fields: object, descriptors: tuple[int, ...] = ()) -> None:
         try:
-            sockets.send(self._client, wire.text(*fields), (descriptor,) if descriptor >= 0 else ())
+            sockets.send(self._client, wire.text(*fields), descriptors)
         except (BrokenPipeError, ConnectionResetError):
             pass  # the client is gone: the loop reads the end of its messages next
 

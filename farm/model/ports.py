@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from farm.model.build import Build
@@ -27,11 +27,15 @@ class EngineInfo:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One attempt to make: the job, the image its distro resolved to, and the attempt's number from 1."""
+    """One attempt to make: the job, the image its distro resolved to, and the attempt's number from 1.
+
+    ``service_images`` are those of the job's services, by the names of their distros.
+    """
 
     job: Job
     image: Image
     number: int
+    service_images: Mapping[str, Image] = field(default_factory=dict)
 
 
 class Engine(Protocol):

@@ -1,7 +1,7 @@
 """The farm's links in this network namespace: listing them, and removing what a dead run left.
 
-A veth pair has one end here and one in a container; the kernel removes both as soon as either is removed, and the
-container's end goes with its namespace. What can be left is an end here whose peer was never moved, or a bridge.
+A veth pair has one end here and one in another namespace; the kernel removes both as soon as either is removed, and that end
+goes with its namespace. What can be left is an end here whose other one is here too, or a bridge.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
@@ -21,11 +22,15 @@ PREFIX = "farm-"
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One link: its ``index`` names it for as long as it is there, whatever it is called; ``up`` is its own flag."""
+    """One link: its ``index`` names it for as long as it is there, whatever it is called; ``up`` is its own flag.
+
+    ``away`` says that its other end is in another namespace, which somebody holds.
+    """
 
     index: int
     name: str
     up: bool
+    away: bool = False
 
 
 def list_links(prefix: str = PREFIX) -> tuple[Link, ...]:
@@ -49,8 +54,13 @@ def remove_links(links: Iterable[Link]) -> tuple[Link, ...]:
 
 
 def _listed(route: IPRoute, prefix: str) -> tuple[Link, ...]:
-    found = (Link(each["index"], each.get("ifname"), each.get("state") == "up") for each in route.get_links())
+    found = (_link(each) for each in route.get_links())
     return tuple(link for link in found if link.name.startswith(prefix))
+
+
+def _link(message: Any) -> Link:
+    away = message.get("link_netnsid") is not None
+    return Link(message["index"], message.get("ifname"), message.get("state") == "up", away)
 
 
 def _remove(route: IPRoute, link: Link) -> bool:

@@ -1,4 +1,4 @@
-"""Whether this host can make a network namespace with a loopback that works; for the doctor."""
+"""Whether this host can make a network namespace with a loopback that works, and isolated networks; for the doctor."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import os
 from pyroute2 import NetNS
 from pyroute2.netlink.exceptions import NetlinkError
 
-from farm.errors import KernelError
+from farm.errors import FarmError, KernelError
+from farm.network import host
+from farm.network.fresh import fresh, inside
 from farm.network.namespaces import DIRECTORY, network_namespace
+from farm.network.router import Router
 
 
 def loopback_failure(directory: str = DIRECTORY) -> str:
@@ -21,6 +24,29 @@ def loopback_failure(directory: str = DIRECTORY) -> str:
             return _raise_loopback(path)
     except KernelError as error:
         return str(error)
+
+
+def isolated_failure() -> str:
+    """Why this host cannot have isolated networks; empty where it can.
+
+    Makes all of one, with a scratch namespace in the host's place: what the host has is not touched.
+    """
+    try:
+        scratch = fresh()
+        try:
+            with inside(scratch):
+                router = Router(host.Reach((), (), (), 1500))
+                try:
+                    os.close(router.add_port(fresh(ipv6=False)).namespace)
+                finally:
+                    router.close()
+        finally:
+            os.close(scratch)
+    except FarmError as error:
+        return error.detail or error.brief
+    except OSError as error:
+        return str(error)
+    return ""
 
 
 def _raise_loopback(path: str) -> str:

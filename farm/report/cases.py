@@ -45,8 +45,8 @@ def parse(text: bytes, file: str) -> list[Case]:
 
 
 def save(path: str, cases: Iterable[Case]) -> None:
-    """Write ``cases`` to the new file ``path``."""
-    with open(path, "x", encoding="ascii") as file:
+    """Write ``cases`` to the file ``path``."""
+    with open(path, "w", encoding="ascii") as file:
         json.dump(list(cases), file, default=plain.fields, separators=(",", ":"))
 
 

@@ -12,13 +12,16 @@ import datetime
 import hashlib
 import shlex
 from collections.abc import Iterator
+from functools import partial
 from importlib import resources
 
 import jinja2
 from markupsafe import Markup
 
+from farm.model.artifact import Case, CaseOutcome
+from farm.model.job import Attempt
 from farm.model.run import RunRecord
-from farm.report import summary, text, words
+from farm.report import cases, summary, text, words
 from farm.report.logs import Tail, tail
 from farm.report.page import Entry, Page, href
 from farm.units import format_bytes, format_duration
@@ -27,6 +30,7 @@ _LOG_LINES = 200
 _SHORT_LOG_LINES = 20
 _LONG_LOGS = 100
 _SLOWEST = 5
+_CASES = 30
 _VERDICTS = {
     summary.Status.GOOD: "all good",
     summary.Status.BAD: "failures",
@@ -64,6 +68,8 @@ def render(record: RunRecord, run_dir: str) -> Iterator[bytes]:
             weakened=summary.weakened(record.jobs),
             cards=_cards(shown, run_dir),
             slowest=[shown.entry(each) for each in summary.slowest(record.jobs, _SLOWEST)],
+            failing=partial(_failing, run_dir),
+            most_cases=_CASES,
         )
     )
     stream.enable_buffering(200)
@@ -76,6 +82,14 @@ def _cards(page: Page, run_dir: str) -> Iterator[tuple[list[Entry], Tail]]:
         lines = _LOG_LINES if position < _LONG_LOGS else _SHORT_LOG_LINES
         path = card[0].attempts[-1].log_path if card[0].attempts else ""
         yield [page.entry(each) for each in card], tail(run_dir, path, lines)
+
+
+def _failing(run_dir: str, attempt: Attempt | None) -> list[Case]:
+    """The test cases that the attempt left behind and that did not pass."""
+    if attempt is None or not attempt.cases_path:
+        return []
+    bad = (CaseOutcome.FAILED, CaseOutcome.ERROR)
+    return [each for each in cases.load(run_dir, attempt.cases_path) if each.outcome in bad]
 
 
 def _environment() -> jinja2.Environment:

@@ -9,6 +9,7 @@ import os
 import signal
 from dataclasses import dataclass
 
+from farm.model.build import Network
 from farm.model.job import Attempt, Failure, Job
 from farm.model.run import RunInfo
 from farm.units import format_bytes, format_duration
@@ -110,6 +111,8 @@ def opted_out(job: Job) -> str:
     """What isolation the matrix file took from ``job``; empty normally."""
     parts = ["privileged"] if job.privileged else []
     parts += [] if job.no_new_privs else ["no-new-privs: false"]
+    if job.network is Network.HOST:
+        parts.append("network: host")
     if job.cap_add:
         parts.append(f"cap-add: {', '.join(job.cap_add)}")
     return ", ".join(parts)

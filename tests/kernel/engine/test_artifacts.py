@@ -227,7 +227,7 @@ def test_B06_depths_and_names(leave):
         "/n/**",
     )
     assert len(copied(attempt)) == 5
-    assert b"more than 100 folders deep" in log
+    assert b"more than 50 folders deep" in log
     assert "n/bad\udcffbyte" in copied(attempt)
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import stat
 
 import pytest
 
+from farm.engine.local import LocalEngine
 from farm.kernel import mount as m
+from farm.kernel.userns import IdMap
 from farm.model.limits import Limits
 from farm.model.mount import Mount, MountMode
 from farm.model.outcome import Outcome
+from tests.kernel.engine.conftest import make_job, run_jobs
 
 RO, RW, OVERLAY = MountMode.RO, MountMode.RW, MountMode.OVERLAY
 OWNER = 1234
@@ -132,6 +136,28 @@ def test_further_users_of_the_container_write_as_ids_that_nobody_of_the_host_has
     assert (status.st_uid, status.st_gid) == (0x70000007, 0x70000008)
 
 
+@pytest.mark.parametrize(("group", "kept"), [(OWNER, True), (0, False), (4321, False)])
+def test_a_group_that_the_owner_is_not_in_is_not_the_jobs(run, folder, group, kept):
+    os.chown(folder, OWNER, group)
+    attempt, log = run("touch /src/made; chmod 2755 /src/made", **mounted(folder, RW))
+    assert attempt.outcome is Outcome.PASSED, log
+    assert (folder / "made").stat().st_gid == (group if kept else 0x70000000)
+
+
+def test_what_everybody_may_write_is_open(run, folder):
+    (folder / "other").chmod(0o666)
+    attempt, log = run("echo x > /src/other; stat -c %U /src/other", **mounted(folder, RW))
+    assert (attempt.outcome, log) == (Outcome.PASSED, b"nobody\n")
+    assert ((folder / "other").stat().st_uid, (folder / "other").read_text()) == (4321, "x\n")
+
+
+def test_a_folder_of_roots_is_written_as_root(run, folder):
+    os.chown(folder, 0, 4321)
+    attempt, log = run("touch /src/made", **mounted(folder, RW))
+    assert attempt.outcome is Outcome.PASSED, log
+    assert ((folder / "made").stat().st_uid, (folder / "made").stat().st_gid) == (0, 4321)
+
+
 def test_overlay_of_a_folder_with_files_of_many_can_be_changed_throughout(run, folder):
     attempt, log = run("cat /src/other; echo x > /src/other; chown 0:0 /src/other", **mounted(folder, OVERLAY))
     assert attempt.outcome is Outcome.PASSED, log
@@ -157,7 +183,60 @@ def test_one_file_system_is_shown_and_not_what_is_mounted_in_it(run, folder, own
     finally:
         m.umount2(str(folder / "sub"))
     assert attempt.outcome is Outcome.PASSED, log
-    assert log == b"deep\n0\n"
+    assert log.endswith(b"deep\n0\n")  # after a line of the farm's where this kernel cannot idmap a tmpfs
+
+
+@pytest.fixture
+def merged(folder, tmp_path, own_corner):
+    """The folder seen through an overlay of the host's, which no kernel can idmap."""
+    for name in ("upper", "work", "merged"):
+        (tmp_path / name).mkdir()
+    options = f"lowerdir={folder},upperdir={tmp_path}/upper,workdir={tmp_path}/work"
+    m.mount("farm-test", str(tmp_path / "merged"), "overlay", 0, options)
+    yield tmp_path / "merged"
+    m.umount2(str(tmp_path / "merged"))
+
+
+@pytest.mark.parametrize("mode", [RO, OVERLAY])
+def test_what_cannot_be_idmapped_is_read_as_everybody_may_and_the_log_says_so(run, merged, mode):
+    attempt, log = run("cat /src/file; cat /src/private 2>/dev/null || echo closed", **mounted(merged, mode))
+    assert attempt.outcome is Outcome.PASSED, log
+    told, *read = log.splitlines()
+    assert told.startswith(f"[farm: {merged} at /src, {mode.value}: its file system cannot be idmapped".encode())
+    assert read == [b"from the host", b"closed"]
+
+
+def test_what_cannot_be_idmapped_is_not_written_to(run, merged):
+    attempt, _ = run("true", **mounted(merged, RW))
+    assert attempt.outcome is Outcome.ERROR
+    assert "its file system cannot be idmapped" in attempt.reason
+
+
+def test_without_a_user_namespace_ids_are_those_of_the_host(unpacked, folder, tmp_path):
+    rootfs = unpacked("alpine-3.20")
+    engine = LocalEngine(f"test-{os.getpid()}", str(tmp_path / "run"), (rootfs,), None)
+    job = make_job("stat -c %u /src/file; touch /src/made", **mounted(folder, RW))
+    (attempt,) = asyncio.run(run_jobs(engine, rootfs, [job]))
+    assert attempt.outcome is Outcome.PASSED
+    assert (tmp_path / "run" / attempt.log_path).read_bytes() == b"1234\n"
+    assert (folder / "made").stat().st_uid == 0
+
+
+def test_the_farms_own_folder_is_refused(unpacked, tmp_path):
+    rootfs = unpacked("alpine-3.20")
+    home = tmp_path / "home"
+    (home / "store").mkdir(parents=True)
+    engine = LocalEngine(
+        f"test-{os.getpid()}", str(tmp_path / "run"), (rootfs,), IdMap(0x70000000), scratch_dir=str(home)
+    )
+    (tmp_path / "link").symlink_to(home)
+    wanted = [(home, RO), (home / "store", OVERLAY), (tmp_path / "link", RO), (tmp_path, RW), (tmp_path, RO)]
+    jobs = [make_job("true", id=f"t/{n}", **mounted(*each)) for n, each in enumerate(wanted)]
+    attempts = asyncio.run(run_jobs(engine, rootfs, jobs))
+    *refused, shown = attempts
+    assert [each.outcome for each in refused] == [Outcome.ERROR] * 4
+    assert all("the farm's own folder" in each.reason for each in refused)
+    assert shown.outcome is Outcome.PASSED
 
 
 def test_nested_targets(run, folder):
@@ -168,6 +247,17 @@ def test_nested_targets(run, folder):
     )
     assert attempt.outcome is Outcome.PASSED, log
     assert sorted(os.listdir(folder / "in")) == []
+
+
+def test_B15_a_mount_in_a_mount_does_not_appear_on_the_host(run, folder, own_corner):
+    """The host's mounts are shared here, as under systemd: what is mounted on a copy of one would be on all."""
+    attempt, log = run(
+        "echo x > /src/sub/inner; cat /src/sub/inner; grep -c ' /src .*shared:' /proc/self/mountinfo || true",
+        mounts=(Mount(str(folder), "/src", RW), Mount(str(folder.parent), "/src/sub", OVERLAY)),
+    )
+    assert not (folder / "sub" / "inner").exists()
+    assert (folder / "sub" / "deep").read_text() == "deep\n"
+    assert (attempt.outcome, log) == (Outcome.PASSED, b"x\n0\n")
 
 
 def test_it_works_on_a_disk_backed_scratch_space(run, folder):

@@ -4,7 +4,10 @@ import os
 from pathlib import Path
 
 from farm.kernel import process
-from farm.network.probe import loopback_failure
+from farm.network import host
+from farm.network.links import list_links
+from farm.network.probe import isolated_failure, loopback_failure
+from tests.kernel.world import world
 
 
 def test_a_scratch_loopback_comes_up_and_nothing_stays(tmp_path: Path) -> None:
@@ -26,3 +29,10 @@ def test_the_reason_is_told_where_it_cannot(tmp_path: Path) -> None:
         text = told.read()
     os.waitpid(pid, 0)
     assert "EACCES" in text or "EPERM" in text
+
+
+def test_a_whole_isolated_network_is_tried_and_the_host_is_not_touched() -> None:
+    with world():
+        assert isolated_failure() == ""
+        assert (host.left(), list_links()) == (host.Left(), ())
+        assert Path("/proc/sys/net/ipv4/conf/eth0/forwarding").read_text() == "0\n"

@@ -26,7 +26,8 @@ def inside(text, on_disk):
     """Who of the container ``on_disk`` is, None for nobody."""
     for first, host, count in extents(text):
         if first <= on_disk < first + count:
-            return host + on_disk - first - BASE
+            found = host + on_disk - first - BASE
+            return found if 0 <= found < COUNT else None
     return None
 
 
@@ -35,14 +36,18 @@ def disjoint(ranges):
     return all(start + count <= following for (start, count), (following, _) in itertools.pairwise(ordered))
 
 
-@pytest.mark.parametrize("rule", [shown, written])
+def withheld(*given):
+    return written(*given, has=False)
+
+
+@pytest.mark.parametrize("rule", [shown, written, withheld])
 @given(owner=owners, user=users)
 def test_the_kernel_takes_the_map(rule, owner, user):
     found = extents(rule(owner, user, BASE, COUNT))
     assert disjoint([(first, count) for first, _, count in found])
     assert disjoint([(host, count) for _, host, count in found])
     assert all(count > 0 for *_, count in found)
-    assert all(host >= BASE and host + count <= BASE + COUNT for _, host, count in found)
+    assert all(host >= BASE and host + count <= BASE + 2 * COUNT + 1 for _, host, count in found)
 
 
 @pytest.mark.parametrize("rule", [shown, written])
@@ -71,3 +76,19 @@ def test_what_is_written_is_nobodys_of_the_host_but_the_owners(owner, user, othe
         assert found == other - BASE
     else:
         assert found is None
+
+
+@given(owner=owners, user=users, other=owners)
+def test_a_group_that_is_not_the_owners_is_nobodys_but_known(owner, user, other):
+    text = withheld(owner, user, BASE, COUNT)
+    assert inside(text, other) == (other - BASE if BASE <= other < BASE + COUNT else None)
+    assert any(first <= owner < first + count for first, _, count in extents(text))
+
+
+@given(owner=owners, user=users)
+def test_a_range_at_the_end_of_all_ids(owner, user):
+    base = (1 << 32) - 1 - COUNT
+    for has in (True, False):
+        found = extents(written(owner, user, base, COUNT, has=has))
+        assert disjoint([(host, count) for _, host, count in found])
+        assert all(host >= 0 and host + count <= (1 << 32) - 1 for _, host, count in found)

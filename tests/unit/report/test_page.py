@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from farm.model.artifact import Artifact, Case, CaseOutcome
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunRecord
-from farm.report import html
+from farm.report import cases, html
 from tests.unit.report.runs import DISTROS, hostile, info, mixed, one
 
 _MIB = 1 << 20
@@ -157,3 +158,26 @@ def test_colour_is_never_the_only_sign(tmp_path, outcome):
     text = b"".join(html.render(one(tmp_path, outcome, b"x"), str(tmp_path))).decode()
     word = outcome or "not run"
     assert f'aria-label="{word}"' in text
+
+
+def test_artifacts_and_failed_test_cases_of_a_failure(tmp_path):
+    record = one(tmp_path, Outcome.FAILED, b"said\n")
+    (job,) = record.jobs
+    cases.save(
+        str(tmp_path / "cases.json"),
+        [Case("good", "a"), *(Case(f"bad<{n}>", "a", 0.0, CaseOutcome.FAILED, "why\nat length") for n in range(40))],
+    )
+    attempt = replace(
+        job.attempts[0],
+        artifacts=(Artifact("out/a b", 2048), Artifact("out/c", 1024)),
+        artifacts_path="artifacts/t@d.1/1",
+        cases_path="cases.json",
+    )
+    page = seen(replace(record, jobs=(replace(job, attempts=(attempt,)),)), tmp_path)
+    text = "".join(page.text)
+    assert "./artifacts/t%40d.1/1/" in page.links
+    assert "2 files 3" in " ".join(text.split())
+    assert "failed test cases in its artifacts: 40" in text
+    assert "a bad<0>: why\n" in text
+    assert "and 10 more, in junit.xml" in text
+    assert "a good" not in text

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from farm.model.build import Network
+from farm.model.job import Job
+from farm.report import words
+
+JOB = Job("t/d", "t", "d", (), ("sh", "-c", "true"), "true")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, ""),
+        ({"network": Network.ISOLATED}, ""),
+        ({"network": Network.HOST}, "network: host"),
+        ({"network": Network.HOST, "no_new_privs": False}, "no-new-privs: false, network: host"),
+    ],
+)
+def test_what_a_job_opted_out_of(fields, said):
+    assert words.opted_out(replace(JOB, **fields)) == said
