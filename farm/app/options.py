@@ -14,6 +14,7 @@ from farm.model.run import Asked, RunInfo, RunRecord
 class RunOptions:
     """``home`` is the farm's folder, ``reports`` that of reports, ``argv`` what was typed after ``farm``.
 
+    ``keep`` holds the containers of failed jobs, while the run goes on, and with ``waits`` until somebody ends it.
     ``lenient`` leaves out ids among ``asked.jobs`` that the matrix does not have, and says so. ``verbose`` adds how well the
     host was used.
     """
@@ -23,6 +24,8 @@ class RunOptions:
     reports: str
     asked: Asked = field(default_factory=Asked)
     argv: tuple[str, ...] = ()
+    keep: bool = False
+    waits: bool = False
     lenient: bool = False
     verbose: bool = False
 

@@ -17,6 +17,7 @@ from farm.errors import UsageError
 from farm.journal import queries
 from farm.journal.writer import JournalWriter
 from farm.matrix.load import load
+from farm.matrix.secrets import check_secrets
 from farm.model.run import RunRecord
 from farm.report.summary import Status, status, status_of
 
@@ -33,6 +34,7 @@ def run(options: RunOptions, ui: Ui) -> RunOutcome:
     """
     require_root()
     planned = plan(options, ui.note)
+    check_secrets(planned.jobs, os.environ)
     if not planned.jobs:
         return RunOutcome(NOTHING_SELECTED)
     return asyncio.run(Run(options, planned, ui).go())
@@ -41,8 +43,8 @@ def run(options: RunOptions, ui: Ui) -> RunOutcome:
 def resume(options: RunOptions, run: str, ui: Ui) -> RunOutcome:
     """Go on with ``run``, which was killed: its jobs without an outcome run, with what was asked of it then.
 
-    Of ``options`` count ``home``, ``reports``, ``verbose`` and, where there are any, the ``slots``. Raises as ``run`` does;
-    also ``UsageError`` where the run still goes on, or its matrix file no longer has what it takes.
+    Of ``options`` count ``home``, ``reports``, ``keep``, ``verbose`` and, where there are any, the ``slots``. Raises as ``run``
+    does; also ``UsageError`` where the run still goes on, or its matrix file no longer has what it takes.
     """
     require_root()
     run_dir = find_run(options.reports, run)

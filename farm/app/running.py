@@ -6,13 +6,14 @@ import asyncio
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 from farm.app import lock
 from farm.app.about import about
 from farm.app.afterwards import report, salvage
 from farm.app.digests import check_digests
+from farm.app.door import Door
 from farm.app.earlier import Earlier, earlier, went_on_s
 from farm.app.folder import JOURNAL, claim_run_dir, held
 from farm.app.handing import completing, handing_on
@@ -28,6 +29,7 @@ from farm.app.supply import Supply
 from farm.app.turns import Turns
 from farm.app.unavailable import Unavailable
 from farm.engine.build import LocalBuilder
+from farm.engine.kept import Kept
 from farm.engine.local import LocalEngine
 from farm.image.digests import DigestCache
 from farm.image.prepared import prepared
@@ -37,7 +39,7 @@ from farm.matrix.late import Completion
 from farm.model.distro import Image, SourceKind
 from farm.model.job import ImageKey
 from farm.model.outcome import Outcome
-from farm.model.run import BUILD_NOTE, RunRecord
+from farm.model.run import BUILD_NOTE, RunInfo, RunRecord
 from farm.report.summary import Status, status
 from farm.schedule.driver import Driver
 from farm.schedule.policy import Budget
@@ -76,7 +78,6 @@ class Run:
         await interrupts.unless_stopped(
             asyncio.to_thread(check_digests, self._distros, cache, lambda: interrupts.stopped)
         )
-        since = time.time()
         entries = self._lock.entries if self._lock else {}
         supplying = partial(Supply, locked={name: each.digest for name, each in entries.items()})
         preparing_by = partial(
@@ -89,12 +90,10 @@ class Run:
                     supplying(store, self._id_map, self._limits, self._ui.note, turns, run_dir) as supply,
                     preparing_by(store, turns, run_dir, self._ui.note, lambda: interrupts.stopped) as preparing,
                 ):
-                    await self._with_images(run_id, run_dir, store, supply, preparing, interrupts)
+                    record = await self._with_images(run_id, run_dir, store, supply, preparing, interrupts)
             except BaseException:
                 salvage(run_dir, self._ui)
                 raise
-            given = self._given if self._options.verbose else None
-            record = report(run_dir, self._ui, given=given, since=since)
         return RunOutcome(Status(record.status).exit_code, run_dir)
 
     @contextmanager
@@ -114,7 +113,7 @@ class Run:
         supply: Supply,
         preparing: Preparing,
         interrupts: Interrupts,
-    ) -> None:
+    ) -> RunRecord:
         # The host's folders have to be known when the engine starts; those of the store are all in one. With a lock all
         # images have to be: nothing runs unless all of them are the right ones.
         first = [each for each in self._distros if self._lock or any(s.kind is SourceKind.HOST for s in each.sources)]
@@ -124,30 +123,60 @@ class Run:
             lock.check(self._lock, first, images, supply.tried)
         self._given, notes = room(self._asked, self._left)
         shown = views(store.rootfs_dir, [each for each in images.values() if isinstance(each, Image)])
-        engine = LocalEngine(run_id, run_dir, shown, self._id_map, scratch_dir=self._options.home)
+        kept = Kept() if self._options.keep else None
+        engine = LocalEngine(run_id, run_dir, shown, self._id_map, scratch_dir=self._options.home, kept=kept)
         try:
-            info = about(run_id, self._matrix, self._options, await engine.start(), notes)
-            with JournalWriter(os.path.join(run_dir, JOURNAL), resume=self._record is not None) as journal:
-                if self._record is None:
-                    journal.begin(info, self._jobs)
-                else:
-                    journal.note("resumed", f"{len(self._left)} of {len(self._jobs)} jobs had no outcome")
-                self._ui.begin(len(self._left), info)
-                driver = self._driver(engine, journal, self._given, run_dir)
-
-                def tell(found: Unavailable) -> None:
-                    self._tell(found, run_dir, journal)
-
-                await self._drive(driver, Images(supply.image, preparing.image, images, driver, tell), interrupts)
-                self._finish(driver, journal, interrupts)
+            with Door(self._options.home, run_id, kept) if kept is not None else nullcontext():
+                since = time.time()
+                info = about(run_id, self._matrix, self._options, await engine.start(), notes)
+                await self._recorded(info, run_dir, engine, supply, preparing, images, interrupts)
+                given = self._given if self._options.verbose else None
+                record = report(run_dir, self._ui, given=given, since=since)
+                if kept is not None and kept.jobs:
+                    await self._stay(kept, interrupts)
+            return record
         finally:
             await engine.close()
 
-    def _driver(self, engine: LocalEngine, journal: JournalWriter, given: Budget, run_dir: str) -> Driver:
+    async def _recorded(
+        self,
+        info: RunInfo,
+        run_dir: str,
+        engine: LocalEngine,
+        supply: Supply,
+        preparing: Preparing,
+        images: Mapping[str, Image | Unavailable],
+        interrupts: Interrupts,
+    ) -> None:
+        """The jobs, into the journal."""
+        with JournalWriter(os.path.join(run_dir, JOURNAL), resume=self._record is not None) as journal:
+            if self._record is None:
+                journal.begin(info, self._jobs)
+            else:
+                journal.note("resumed", f"{len(self._left)} of {len(self._jobs)} jobs had no outcome")
+            self._ui.begin(len(self._left), info)
+            driver = self._driver(engine, journal, run_dir)
+
+            def tell(found: Unavailable) -> None:
+                self._tell(found, run_dir, journal)
+
+            await self._drive(driver, Images(supply.image, preparing.image, images, driver, tell), interrupts)
+            self._finish(driver, journal, interrupts)
+
+    async def _stay(self, kept: Kept, interrupts: Interrupts) -> None:
+        """While somebody looks into the containers that are kept; not where nobody sits at a terminal to say when to go."""
+        if self._options.waits and not interrupts.stopped:
+            more = f", {kept.refused} more were not" if kept.refused else ""
+            names = "".join(f"\n{each}" for each in kept.jobs)
+            self._ui.note(f"kept, for farm shell JOB, until Ctrl-C or farm gc{more}:{names}")
+            await interrupts.unless_stopped(kept.empty())
+
+    def _driver(self, engine: LocalEngine, journal: JournalWriter, run_dir: str) -> Driver:
         before = self._earlier
+        assert self._given is not None, "no room was made"
         scheduler = Scheduler(
             self._jobs,
-            given,
+            self._given,
             ranks=self._ranks,
             ended=before.ended,
             tried=before.tried,

@@ -257,7 +257,7 @@ def gc(older_than: float | None, max_size: int | None, dry_run: bool) -> None:
     """Remove what dead runs left, and images that are not needed.
 
     Of dead runs: their control groups with any process in them, network namespaces, links, and images that were never
-    finished. What a live run uses stays.
+    finished. What a live run uses stays, but for the containers of failed jobs that it keeps (farm run --keep failed).
     """
     from farm.app.host import require_root, store_at
     from farm.image.collect import Rules
@@ -265,7 +265,8 @@ def gc(older_than: float | None, max_size: int | None, dry_run: bool) -> None:
     require_root()
     store = store_at(options.home())
     rules = Rules(older_than, max_size)
-    removed = _show_leftovers(store) if dry_run else _remove_leftovers(store)
+    removed = _let_go(dry_run=dry_run)
+    removed += _show_leftovers(store) if dry_run else _remove_leftovers(store)
     removed += _remove_images(store, rules, dry_run=dry_run)
     if dry_run:
         click.echo("nothing was removed")
@@ -279,6 +280,16 @@ def _called(image: Image) -> str:
         return printable(image.source)
     _, prepared, command = image.source.partition(", prepared: ")
     return printable(f"{image.facts.pretty_name}{prepared}{command}")
+
+
+def _let_go(*, dry_run: bool) -> int:
+    from farm.app.enter import kept, let_go
+
+    found = kept(options.home()) if dry_run else let_go(options.home())
+    for run, jobs in found.items():
+        for job in jobs:
+            click.echo(f"{'would let go of' if dry_run else 'let go of'} the container of {printable(job)} in {run}")
+    return sum(map(len, found.values()))
 
 
 def _show_leftovers(store: Store) -> int:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 KINDS = ("auto", "live", "plain", "quiet")
 _UNTIL_FAIL_TIMES = 100
-_WITH_RESUME = frozenset({"slots", "reports", "kind", "verbose", "resumed"})
+_WITH_RESUME = frozenset({"slots", "reports", "kind", "verbose", "keep", "resumed"})
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -69,6 +70,9 @@ def _showing(command: _Command) -> _Command:
 )
 @click.option("--reserve", type=options.reserve, metavar="WHAT", help="Not for jobs, like cpus=1,memory=2G.")
 @click.option("--locked", is_flag=True, help="Refuse images that are not those of the lock file (farm image lock).")
+@click.option(
+    "--keep", type=click.Choice(["failed"]), help="Hold containers of failed jobs for farm shell JOB; see docs."
+)
 @click.option("--dry-run", is_flag=True, help="Show what would run, in order; nothing is made.")
 @click.option("--json", "as_json", is_flag=True, help="With --dry-run, for programs.")
 @click.option("--resume", "resumed", metavar="RUN", help="Go on with a run that was killed: what has no outcome yet.")
@@ -93,6 +97,7 @@ def run(
     overcommit_memory: float | None,
     reserve: tuple[float, int] | None,
     locked: bool,
+    keep: str | None,
     dry_run: bool,
     as_json: bool,
     resumed: str | None,
@@ -140,7 +145,11 @@ def run(
         locked=locked,
         catalogue=options.catalogue(),
     )
-    given = _options(matrix, reports, asked, verbose=verbose)
+    given = replace(
+        _options(matrix, reports, asked, verbose=verbose),
+        keep=keep is not None,
+        waits=sys.stdin.isatty(),
+    )
     if as_json and not dry_run:
         raise UsageError("--json belongs to --dry-run", "a run itself writes results.json into its folder")
     if resumed is not None:

@@ -102,6 +102,8 @@ class Init:
             if terminal:
                 master, slave = os.openpty()
                 fcntl.ioctl(slave, _TIOCSWINSZ, terminal)  # before the command can look
+                if identity:
+                    os.fchown(slave, identity[0], -1)  # who could not open it otherwise
                 # The first terminal that a session leader without one opens becomes its controlling terminal.
                 actions: list[tuple[object, ...]] = [(os.POSIX_SPAWN_OPEN, 0, os.ttyname(slave), os.O_RDWR, 0)]
                 actions += [(os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, 0, 2)]

@@ -35,16 +35,17 @@ class Script:
 
 
 class Course:
-    """The course of ``container``, which runs the command of ``job`` and was launched held where ``is_held``."""
+    """The course of ``container``, which runs the command of ``job`` and was launched held where ``held``."""
 
-    def __init__(self, container: Container, job: Job, log: LogCapture, grace_s: float) -> None:
+    def __init__(self, container: Container, job: Job, log: LogCapture, grace_s: float, *, held: bool) -> None:
         self._container = container
         self._job = job
         self._log = log
         self._grace_s = grace_s
+        self._held = held
         self._spawned = 0
         self._ends: dict[int, asyncio.Future[Message]] = {0: asyncio.get_running_loop().create_future()}
-        if is_held(job):
+        if held:
             container.listen(self._heard)
 
     @property
@@ -61,11 +62,11 @@ class Course:
             self._grace_s,
             idle_s=job.idle_timeout_s,
             quiet_s=self._log.quiet_s,
-            keep=is_held(job),
+            keep=self._held,
         )
         try:
             # Who gives up waiting must not take it from the client.
-            waits = (asyncio.shield(container.ended), *((self._ends[0],) if is_held(job) else ()))
+            waits = (asyncio.shield(container.ended), *((self._ends[0],) if self._held else ()))
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             deadline.cancel()

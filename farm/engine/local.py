@@ -18,6 +18,7 @@ from farm.engine.disk import make_disk
 from farm.engine.environment import environment
 from farm.engine.failure import StepError, errored, step
 from farm.engine.idmaps import IdMaps
+from farm.engine.kept import Kept
 from farm.engine.log import LogCapture
 from farm.engine.mask import Mask
 from farm.engine.mounts import Trees, open_all
@@ -68,6 +69,7 @@ class LocalEngine:
         log_cap_bytes: int = LOG_CAP_BYTES,
         grace_s: float = GRACE_S,
         scratch_dir: str | None = None,
+        kept: Kept | None = None,
     ) -> None:
         self._run_id = run_id
         self._run_dir = run_dir
@@ -77,6 +79,7 @@ class LocalEngine:
         self._grace_s = grace_s
         self._scratch_dir = run_dir if scratch_dir is None else scratch_dir
         self._home = scratch_dir or ""
+        self._kept = kept
         self._id_maps = IdMaps()
         self._networks = Networks()
         self._client: Client | None = None
@@ -175,8 +178,11 @@ class LocalEngine:
     ) -> Attempt:
         job = work.job
         launched_s = time.monotonic()
+        bad = stays = False
+        if self._kept is not None:
+            self._kept.let_go(job.id)  # that of the attempt before
         container, spec = await self._launched(work, hidden, log, around)
-        course = Course(container, job, log, self._grace_s)
+        course = Course(container, job, log, self._grace_s, held=self._is_held(job))
         try:
             ended, timed_out = await course.command()
             if course.over:
@@ -187,11 +193,16 @@ class LocalEngine:
             found = self._verdict(job, ended, timed_out, log)
             if not course.over:
                 wanted = scripts(job, spec, found, (self._null_fd, log.write_fd, log.write_fd))
-                await self._after(course, wanted if ended.status is not None else (), log)
+                bad = found.outcome.bad and ended.status is not None
+                release = self._kept is None or not bad
+                await self._after(course, wanted if ended.status is not None else (), log, release=release)
                 await self._finish(log, container)
             found, left = await self._left(work, found, container, log)
+            if self._kept is not None and bad and not course.over:
+                stays = self._kept.keep(job.id, container, spec)
         finally:
-            container.let_go()
+            if not stays:
+                await self._leave(container, course)
         command_started_s = container.started_s
         return Attempt(
             job_id=job.id,
@@ -240,15 +251,16 @@ class LocalEngine:
             found = replace(found, reason=last_line(log.path, log.kept_bytes) or found.reason)
         return verdict.expected(found, job.expect)
 
-    async def _after(self, course: Course, wanted: tuple[Script, ...], log: LogCapture) -> None:
-        """Run what is to be run after the command, and let go of the container."""
+    async def _after(self, course: Course, wanted: tuple[Script, ...], log: LogCapture, *, release: bool) -> None:
+        """Run what is to be run after the command, and with ``release`` let the container end."""
         try:
             for script in wanted:
                 if not course.over:
                     await course.script(script)
         finally:
             log.close_write()
-            await course.release()
+            if release:
+                await course.release()
 
     async def _finish(self, log: LogCapture, container: Container) -> None:
         """Read the log to its end, which does not come where a zygote that hangs still has the pipe in its queue."""
@@ -294,12 +306,22 @@ class LocalEngine:
             trees.close()
             for fd in disk:
                 os.close(fd)
-        if not is_held(job):
+        if not self._is_held(job):
             log.close_write()
         self._running[job.id] = container
         if job.id in self._cancelled:  # while it was on its way
             container.kill()
         return container, spec
+
+    def _is_held(self, job: Job) -> bool:
+        """The container stays when its command has ended: for scripts, or because it may be kept."""
+        return is_held(job) or (self._kept is not None and job.init)
+
+    async def _leave(self, container: Container, course: Course) -> None:
+        """Nobody needs the container any more."""
+        if self._kept is not None and not course.over:
+            await course.release()
+        container.let_go()
 
     async def _zygote(self) -> Client:
         """The zygote's client; a zygote that died is replaced, so that a run outlives it."""
@@ -354,7 +376,7 @@ class LocalEngine:
             bare=job.privileged,
             personality=abi.personality(work.image.facts.arch),
             on_disk=job.limits.disk_bytes is not None,
-            hold=is_held(job),
+            hold=self._is_held(job),
             keep_root=job.artifacts is not None,
             init=job.init,
         )

@@ -10,7 +10,7 @@ import select
 import signal
 import termios
 import tty
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 
 from farm.container.spec import ContainerSpec
 from farm.engine import abi
@@ -61,7 +61,7 @@ async def run_shell(
             capabilities=kept,
             filter_id=1,
             personality=abi.personality(image.facts.arch),
-            terminal=_size(terminal_fd),
+            terminal=size(terminal_fd),
         )
         container = client.launch(spec, (null_fd, null_fd, null_fd))
         with _Relay(terminal_fd) as relay:
@@ -72,6 +72,18 @@ async def run_shell(
         await client.close()
         os.close(null_fd)
     return _exit_code(ended)
+
+
+async def attach(master_fd: int, terminal_fd: int, ended: Awaitable[int]) -> int:
+    """Relay between ``master_fd``, a terminal's other end, and ``terminal_fd`` until ``ended``; what that gives.
+
+    ``master_fd`` stays the caller's. The terminal is raw meanwhile and restored whatever happens.
+    """
+    with _Relay(terminal_fd) as relay:
+        relay.attach(master_fd)
+        code = await ended
+        relay.drain()
+    return code
 
 
 class _Relay:
@@ -99,9 +111,12 @@ class _Relay:
 
     def on_message(self, message: Message, descriptors: tuple[int, ...]) -> None:
         """Take the other end of the container's terminal when its command starts."""
-        if message.op != "started" or not descriptors:
-            return
-        self._master_fd = os.dup(descriptors[0])
+        if message.op == "started" and descriptors:
+            self.attach(descriptors[0])
+
+    def attach(self, master_fd: int) -> None:
+        """Relay from and to a copy of ``master_fd`` from now on."""
+        self._master_fd = os.dup(master_fd)
         os.set_blocking(self._master_fd, False)
         self._resize()
         self._loop.add_signal_handler(signal.SIGWINCH, self._resize)
@@ -156,10 +171,10 @@ class _Relay:
         return data
 
     def _resize(self) -> None:
-        fcntl.ioctl(self._master_fd, termios.TIOCSWINSZ, _size(self._terminal_fd))
+        fcntl.ioctl(self._master_fd, termios.TIOCSWINSZ, size(self._terminal_fd))
 
 
-def _size(fd: int) -> bytes:
+def size(fd: int) -> bytes:
     """The terminal's ``struct winsize``."""
     return fcntl.ioctl(fd, termios.TIOCGWINSZ, bytes(8))
 

@@ -35,6 +35,8 @@ class Completion:
         """
         if not job.late:
             return job.condition or job
+        if job.test not in self._tests:  # a run is gone on with that was begun on another file
+            raise LateError(f"the matrix file no longer has the job {job.test}", self._matrix.path)
         test, specs = self._tests[job.test]
         includes = applying(test, job.distro, job.axes)
         key = job.test, includes, image.facts
@@ -44,9 +46,12 @@ class Completion:
             made = Variant(test, specs.of(includes), rendering, self._tags, image.facts)
             self._variants[key] = made, problems
         variant, problems = self._variants[key]
-        whole = variant.job(Cell(job.id, job.distro, job.axes, includes, job.shard), job.needs)
+        cell = Cell(job.id, job.distro, job.axes, includes, job.shard)
+        if reason := variant.skipped(cell):
+            return reason
+        whole = variant.job(cell, job.needs)
         if whole is None:
-            said = "\n".join(str(problem) for problem in dict.fromkeys(sorted(problems)))
+            said = "; ".join(dict.fromkeys(problem.told for problem in sorted(problems)))
             remedy = "leave the distro out, or test the fact with {% if ... %}"
             raise LateError(f"the image of {job.distro} lacks what {job.test} asks of it", said, remedy)
-        return whole.condition or replace(whole, prepare=job.prepare)
+        return replace(whole, prepare=job.prepare)

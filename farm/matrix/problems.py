@@ -26,9 +26,14 @@ class Problem:
     remedy: str = ""
     source_line: str = ""
 
-    def __str__(self) -> str:
+    @property
+    def told(self) -> str:
+        """Place and message, on one line."""
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        parts = [f"{printable(place)}: {printable(self.message)}"]
+        return f"{printable(place)}: {printable(self.message)}"
+
+    def __str__(self) -> str:
+        parts = [self.told]
         if self.line and self.source_line.strip():
             parts.extend(_excerpt(self.line, self.column, self.source_line))
         if self.remedy:

@@ -98,6 +98,14 @@ class Variant:
             **self._fixed,
         )
 
+    def skipped(self, cell: Cell) -> str:
+        """Why the job of ``cell`` is skipped, whatever is wrong with what it would do; empty where its ``if`` is not false."""
+        view = self._views.of(cell, same_env=not self._env.late)
+        sound = self._env.of(view) is not None
+        if self._condition is None or (self._condition.of_variables and not sound) or self._decided(view) is not False:
+            return ""
+        return f"its if is false: {self._said}"
+
     def _decided(self, view: View) -> bool | None:
         """Whether the job runs, which of a late ``if`` is not known yet: it may. None where that cannot be told."""
         if self._condition is None:

@@ -67,8 +67,10 @@ class Farm:
 
     def runs(self) -> list[Path]:
         """The folders of runs, the oldest first."""
-        found = (self.folder / "reports").iterdir()
-        return sorted(each for each in found if each.is_dir() and not each.is_symlink())
+        reports = self.folder / "reports"
+        return sorted(
+            each for each in (reports.iterdir() if reports.exists() else ()) if each.is_dir() and not each.is_symlink()
+        )
 
     def record(self, run: str = "latest") -> RunRecord:
         """What the journal of a run tells."""

@@ -187,3 +187,12 @@ def test_limits_of_whoever_started_the_farm_are_not_the_jobs(farm):
     process = farm.start("run", matrix, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NPROC, (1, hard)))
     out = process.communicate(timeout=60 * farm.slowdown)[0]
     assert process.returncode == 0, out
+
+
+def test_a_secret_that_this_host_has_not_is_told_before_anything_runs(farm):
+    (farm.folder / "matrix.yaml").write_text(HEAD + '  unit: {run: "true", secrets: [FARMTEST_NO_SUCH]}\n')
+    assert farm.run("validate").returncode == 0
+    done = farm.run("run")
+    assert done.returncode == 4
+    assert "FARMTEST_NO_SUCH: wanted by unit/host" in done.stderr
+    assert not (farm.folder / "reports").exists()

@@ -117,7 +117,7 @@ PEER = (
 while true; do printf 'HTTP/1.0 200 OK\\r\\n\\r\\nsecret\\n' | nc -l -p 8000 >/dev/null; done &
 own=$(ip -4 -o addr show eth0 | awk '{print $4}' | cut -d/ -f1)
 for n in 2 3; do test $own = 10.213.0.$n || other=10.213.0.$n; done
-until wget -q -O - http://$own:8000/; do usleep 10000; done
+until wget -q -O - http://$own:8000/ 2>/dev/null; do usleep 10000; done
 wget -q -O - http://198.51.100.7/ >/dev/null
 closed $other:8000
 wget -q -O - http://198.51.100.7/ >/dev/null

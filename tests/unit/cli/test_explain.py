@@ -95,10 +95,11 @@ def test_an_include_that_adds_the_job_is_named(capsys: pytest.CaptureFixture[str
     assert "with opt" not in said
 
 
-def test_the_steps_of_its_container_are_told_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_steps_of_its_container_are_told_in_order(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = explained(capsys, "unit/host[opt=O2]", "--plan")
     steps = [line.split(None, 1)[1] for line in said.partition("between its new namespaces")[2].splitlines()[1:]]
     assert "mount overlay on /  lowerdir=<image of host>,upperdir=/c/upper,workdir=/c/work" in steps
+    assert f"mount {folder} at /src  overlay" in steps
     assert steps[-2:] == ["pivot_root", "drop privileges"]
     assert any(step.startswith("mount tmpfs on") and "size=268435456" in step for step in steps)
 

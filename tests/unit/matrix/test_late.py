@@ -99,9 +99,10 @@ def test_what_an_image_does_not_tell_is_an_error_with_its_line_and_all_of_them_a
         Completion(matrix).complete(jobs[1], ALPINE)
     assert caught.value.brief == "the image of own lacks what unit asks of it"
     assert (
-        f"{tmp_path}/matrix.yaml:7:1: distro.install is empty: this image has no package manager" in caught.value.detail
+        f"{tmp_path}/matrix.yaml:7:10: distro.install is empty: this image has no package manager"
+        in caught.value.detail
     )
-    assert f"{tmp_path}/matrix.yaml:8:12: distro.version is empty: this image does not tell it" in caught.value.detail
+    assert f"{tmp_path}/matrix.yaml:8:20: distro.version is empty: this image does not tell it" in caught.value.detail
     with pytest.raises(LateError):  # and again, for the next job of it
         Completion(matrix).complete(jobs[0], ALPINE)
 
@@ -122,3 +123,23 @@ def test_an_include_that_names_facts_is_late_where_it_applies(read: Read) -> Non
     assert [job.id for job in late] == ["unit/own[o=2]"]
     assert whole(Completion(matrix).complete(late[0], ALPINE)).script == "alpine"
     assert Completion(matrix).complete(jobs[0], ALPINE) is jobs[0]
+
+
+def test_a_job_that_the_file_has_no_longer_is_an_error_of_that_job(read: Read) -> None:
+    _, (old, _) = read("jobs: {unit: {run: '{{ distro.id }}'}}\n")
+    matrix, _ = read("jobs: {other: {run: x}}\n")
+    with pytest.raises(LateError, match="the matrix file no longer has the job unit"):
+        Completion(matrix).complete(old, DEBIAN)
+
+
+def test_a_false_if_skips_whatever_else_the_image_does_not_tell(read: Read) -> None:
+    matrix, jobs = read(
+        "env: {FAMILY: '{{ distro.family }}'}\n"
+        "jobs:\n  a: {run: '{{ distro.install }} x', if: distro.libc == 'glibc'}\n  b: {run: x, if: env.FAMILY == 'debian'}\n"
+    )
+    completion = Completion(matrix)
+    late = {job.test: job for job in jobs}
+    assert completion.complete(late["a"], ALPINE) == "its if is false: distro.libc == 'glibc'"
+    assert whole(completion.complete(late["a"], DEBIAN)).script == "apt-get install -y x"
+    with pytest.raises(LateError, match="lacks what b asks of it"):  # what it asks is what is not told
+        completion.complete(late["b"], ALPINE)
