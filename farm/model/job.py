@@ -112,10 +112,10 @@ class Job:
 
     @property
     def image_keys(self) -> tuple[ImageKey, ...]:
-        """The images that it waits for: its own, then those of its services, each once."""
+        """Every image that it waits for, each once: its own, then those of its services."""
         if not self.services:
             return (self.image_key,)
-        return tuple(dict.fromkeys((self.image_key, *(ImageKey(each.distro) for each in self.services))))
+        return tuple(dict.fromkeys((self.image_key, *(ImageKey(service.distro) for service in self.services))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,13 +91,11 @@ def demand(limits: Limits, given: Budget) -> Demand:
 
 
 def demand_of(job: Job, given: Budget) -> Demand:
-    """What ``job`` takes, and its services beside it."""
-    own = demand(job.limits, given)
+    """What ``job`` takes with its services, which run beside it."""
     if not job.services:
-        return own
-    all_of_it = [own, *(demand(each.limits, given) for each in job.services)]
-    cpus = min(sum(each.cpus for each in all_of_it), float(given.cores))
-    return Demand(cpus, sum(each.memory_bytes for each in all_of_it))
+        return demand(job.limits, given)
+    each = [demand(limits, given) for limits in (job.limits, *(service.limits for service in job.services))]
+    return Demand(min(sum(one.cpus for one in each), float(given.cores)), sum(one.memory_bytes for one in each))
 
 
 def never_fits(wanted: Demand, given: Budget) -> str:

@@ -1,10 +1,10 @@
 """The scheduler's decisions: an event goes in, commands come out; no clock, no I/O, no tasks.
 
-A job waits for its images (its distro's or what is prepared from that, its services') and for the jobs that it needs, then in
-``queues`` for its turn and for room. Each ends with exactly one ``Finish``, perhaps after several attempts, and ``Done`` comes
-once, after the last. Small jobs may pass a large one that does not fit, but only ``PATIENCE`` times: then nothing else starts
-until the large one has. An event costs as much as there are different demands before the first that fits (``LOOKED_AT`` at
-most) and as there are jobs that it ends, not as there are jobs.
+A job waits for its images (its distro's, or what is prepared from that, and those of its services) and for the jobs that it
+needs, then in ``queues`` for its turn and for room. Each ends with exactly one ``Finish``, perhaps after several attempts, and
+``Done`` comes once, after the last. Small jobs may pass a large one that does not fit, but only ``PATIENCE`` times: then
+nothing else starts until the large one has. An event costs as much as there are different demands before the first that fits
+(``LOOKED_AT`` at most) and as there are jobs that it ends, not as there are jobs.
 
 A host that has no descriptor or process left for a container is no failure: the job waits a little, longer each time, and
 fewer run at once from then on. One more may as often as all that run have ended, as in TCP's congestion avoidance.
