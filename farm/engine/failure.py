@@ -32,10 +32,12 @@ def step(name: str) -> Iterator[None]:
 def errored(work: Work, started_at: float, step: str, error: Exception) -> Attempt:
     """The attempt that ended as ``error`` before it had a container."""
     number = error.errno or 0 if isinstance(error, OSError) else 0
-    message, hint = str(error), getattr(error, "hint", "")
-    if isinstance(error, FarmError):  # whose remedy is told beside its sentence, which is one line
-        message, hint = ": ".join(part for part in (error.brief, error.detail) if part), error.remedy
-    failure = Failure(step, "; ".join(message.splitlines()), number, hint)
+    hint = error.remedy if isinstance(error, FarmError) else getattr(error, "hint", "")
+    # In one line, for that is what reports give it; the remedy is told beside it.
+    text = (
+        "; ".join(each for each in (error.brief, error.detail) if each) if isinstance(error, FarmError) else str(error)
+    )
+    failure = Failure(step, text, number, hint)
     return Attempt(
         job_id=work.job.id,
         number=work.number,

@@ -181,14 +181,14 @@ class Services:
         lines = last_lines(running.log.path)
         name = running.service.name
         ended = running.container.ended
-        brief = f"the service {name} is not healthy"
+        brief = "is not healthy"
         if ended.done():
             failure = ended.result().failure
-            brief, why = f"the service {name} ended before the job began", _words(ended.result())
+            brief, why = "ended before the job began", _words(ended.result())
             if failure is not None:
-                brief = f"the service {name} could not be started"
+                brief = "could not be started"
         detail = f"{why}; its last line: {lines[-1]}" if lines else f"{why}; it printed nothing"
-        self._log.note(f"{brief}: {why}")
+        self._log.note(f"the service {name} {brief}: {why}")
         for line in lines:
             self._log.note(f"{name}: {line}")
         return FarmError(brief, detail, f"see its log, {os.path.basename(running.log.path)} beside the job's")

@@ -169,8 +169,8 @@ def test_a_check_that_hangs_is_ended_and_counts_as_one(run_with, sleepers):
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
-        (service("echo oops; exit 5", healthcheck=check()), "ended before the job began\nexit status 5; its last line: oops"),
-        (Service("web", "busybox-musl", ("/no/such", "x"), ""), "could not be started\nexec: execve(/no/such)"),
+        (service("echo oops; exit 5", healthcheck=check()), "ended before the job began; exit status 5; its last line: oops"),
+        (Service("web", "busybox-musl", ("/no/such", "x"), ""), "service web: could not be started; exec: execve(/no/such)"),
         (service("head -c 100000000 /dev/zero | tail", healthcheck=check(), limits=Limits(memory_bytes=16 << 20)), "memory"),
     ],
     ids=["exits", "missing", "oom"],
