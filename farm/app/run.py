@@ -57,11 +57,12 @@ def resume(options: RunOptions, run: str, ui: Ui) -> RunOutcome:
         options = replace(options, matrix=record.info.matrix_path, reports=os.path.dirname(run_dir), asked=asked)
         matrix = load(options.matrix, asked.catalogue)
         there = {each.name for each in matrix.distros}
-        if gone := sorted({each.job.distro for each in record.jobs} - there):
+        if gone := sorted({key.distro for each in record.jobs for key in each.job.image_keys} - there):
             raise UsageError(
                 f"the matrix file no longer has {', '.join(gone)}", options.matrix, "farm rerun starts anew"
             )
         jobs = tuple(each.job for each in record.jobs)
+        check_secrets(tuple(each.job for each in record.jobs if each.outcome is None), os.environ)
         past = known(options.reports, ui.note)
         planned = Plan(matrix, jobs, tuple(ranked(jobs, asked, past)), past)
         return asyncio.run(Run(options, planned, ui, record, run_dir).go())

@@ -63,9 +63,9 @@ class Run:
         self._limits = unpack_limits()
         self._started_s = time.monotonic()
         self._left = [job for job in self._jobs if job.id not in self._earlier.ended]
-        used = {job.distro for job in self._left}
+        self._keys = dict.fromkeys(key for job in self._left for key in job.image_keys)
+        used = {key.distro for key in self._keys}
         self._distros = tuple(distro for distro in self._matrix.distros if distro.name in used)
-        self._keys = dict.fromkeys(job.image_key for job in self._left)
         self._lock = lock.read(options.matrix, self._distros) if self._asked.locked else None
         self._given: Budget | None = None
 

@@ -107,8 +107,15 @@ class Job:
 
     @property
     def image_key(self) -> ImageKey:
-        """The image that it waits for."""
+        """The image that it runs on."""
         return ImageKey(self.distro, self.prepare)
+
+    @property
+    def image_keys(self) -> tuple[ImageKey, ...]:
+        """Every image that it waits for, each once: its own, then those of its services."""
+        if not self.services:
+            return (self.image_key,)
+        return tuple(dict.fromkeys((self.image_key, *(ImageKey(service.distro) for service in self.services))))
 
 
 @dataclass(frozen=True, slots=True)

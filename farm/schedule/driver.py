@@ -213,7 +213,8 @@ class Driver:
             self._journal.completed(job)
         if self._hand_on is not None and job.needs:
             job = self._hand_on(job, {need: self._good[need] for need in job.needs if need in self._good})
-        task = asyncio.get_running_loop().create_task(self._attempt(Work(job, image, number)))
+        services = {each.distro: self._images[ImageKey(each.distro)] for each in job.services}
+        task = asyncio.get_running_loop().create_task(self._attempt(Work(job, image, number, services)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self._news.append(job)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from farm.model.job import Job
 from farm.schedule.order import chains_s
-from farm.schedule.policy import Budget, demand
+from farm.schedule.policy import Budget, demand_of
 
 
 def ideal_s(jobs: Sequence[Job], took_s: Sequence[float], given: Budget) -> float:
@@ -17,7 +17,7 @@ def ideal_s(jobs: Sequence[Job], took_s: Sequence[float], given: Budget) -> floa
     """
     if not jobs:
         return 0.0
-    wanted = [demand(job.limits, given) for job in jobs]
+    wanted = [demand_of(job, given) for job in jobs]
     return max(
         *chains_s(jobs, took_s),
         sum(took_s) / given.slots,

@@ -90,6 +90,14 @@ def demand(limits: Limits, given: Budget) -> Demand:
     return Demand(min(limits.cpus, float(given.cores)), limits.memory_bytes + limits.swap_bytes)
 
 
+def demand_of(job: Job, given: Budget) -> Demand:
+    """What ``job`` takes with its services, which run beside it."""
+    if not job.services:
+        return demand(job.limits, given)
+    each = [demand(limits, given) for limits in (job.limits, *(service.limits for service in job.services))]
+    return Demand(min(sum(one.cpus for one in each), float(given.cores)), sum(one.memory_bytes for one in each))
+
+
 def never_fits(wanted: Demand, given: Budget) -> str:
     """Why a job with this demand cannot run on this host even alone, with the numbers; empty where it can."""
     if wanted.memory_bytes > given.largest_job_bytes:
@@ -119,7 +127,7 @@ def held_to(jobs: Iterable[Job], given: Budget) -> int:
     for count, job in enumerate(jobs):
         if count == given.slots:
             return 0
-        left_bytes -= demand(job.limits, given).memory_bytes
+        left_bytes -= demand_of(job, given).memory_bytes
         if left_bytes < 0:
             return max(1, count)
     return 0

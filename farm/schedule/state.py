@@ -1,10 +1,10 @@
 """The scheduler's decisions: an event goes in, commands come out; no clock, no I/O, no tasks.
 
-A job waits for its image (its distro's, or what is prepared from that) and for the jobs that it needs, then in ``queues``
-for its turn and for room. Each ends with exactly one ``Finish``, perhaps after several attempts, and ``Done`` comes once,
-after the last. Small jobs may pass a large one that does not fit, but only ``PATIENCE`` times: then nothing else starts
-until the large one has. An event costs as much as there are different demands before the first that fits (``LOOKED_AT`` at
-most) and as there are jobs that it ends, not as there are jobs.
+A job waits for its images (its distro's, or what is prepared from that, and those of its services) and for the jobs that it
+needs, then in ``queues`` for its turn and for room. Each ends with exactly one ``Finish``, perhaps after several attempts, and
+``Done`` comes once, after the last. Small jobs may pass a large one that does not fit, but only ``PATIENCE`` times: then
+nothing else starts until the large one has. An event costs as much as there are different demands before the first that fits
+(``LOOKED_AT`` at most) and as there are jobs that it ends, not as there are jobs.
 
 A host that has no descriptor or process left for a container is no failure: the job waits a little, longer each time, and
 fewer run at once from then on. One more may as often as all that run have ended, as in TCP's congestion avoidance.
@@ -92,9 +92,10 @@ class Scheduler:
         self._unready: dict[ImageKey, list[int]] = {}
         self._of_test: dict[str, list[int]] = {}
         for index, job in enumerate(self._jobs):
-            self._unready.setdefault(job.image_key, []).append(index)
+            for key in job.image_keys:
+                self._unready.setdefault(key, []).append(index)
             self._of_test.setdefault(job.test, []).append(index)
-        self._has_image = [False] * len(self._jobs)
+        self._open_images = [len(job.image_keys) for job in self._jobs]
         self._running: dict[int, Demand] = {}
         self._cpus = 0.0
         self._memory_bytes = 0
@@ -134,7 +135,7 @@ class Scheduler:
                 self._begin()
             case ImageReady(key):
                 for index in self._unready.pop(key, ()):
-                    self._has_image[index] = True
+                    self._open_images[index] -= 1
                     self._enqueue_if_ready(index)
             case ImageFailed(key, reason):
                 for index in self._unready.pop(key, ()):
@@ -179,7 +180,7 @@ class Scheduler:
         for index, job in enumerate(self._jobs):
             if job.condition and not job.late:
                 self._finish(index, Outcome.SKIPPED, job.condition)
-            elif reason := policy.never_fits(policy.demand(job.limits, self._budget), self._budget):
+            elif reason := policy.never_fits(policy.demand_of(job, self._budget), self._budget):
                 self._finish(index, Outcome.ERROR, reason)
         reached = set(needs.topological(self._jobs, self._indices, self._needing))
         if len(reached) < len(self._jobs):
@@ -190,13 +191,13 @@ class Scheduler:
     # Waiting
 
     def _enqueue_if_ready(self, index: int) -> None:
-        if self._phases[index] is _Phase.WAITING and self._has_image[index] and not self._open_needs[index]:
+        if self._phases[index] is _Phase.WAITING and not self._open_images[index] and not self._open_needs[index]:
             self._enqueue(index)
 
     def _enqueue(self, index: int) -> None:
         job = self._jobs[index]
         self._phases[index] = _Phase.QUEUED
-        self._queues.push(index, self._ranks[index], job, policy.demand(job.limits, self._budget))
+        self._queues.push(index, self._ranks[index], job, policy.demand_of(job, self._budget))
 
     def _fill(self) -> None:
         """Start the first job that fits, again and again; stop at a first one that was passed too often."""

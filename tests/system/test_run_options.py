@@ -234,3 +234,17 @@ def test_what_a_needed_job_left_is_seen_read_only(farm):
     done = farm.run("run", matrix)
     assert done.returncode == 0, done.stdout
     assert farm.run("logs", "use/small").stdout.startswith("built by 2\n1\n2\n")
+
+
+def test_a_service_has_an_image_of_its_own_that_no_job_runs_on(farm, small_image):
+    rootfs = small_image.partition("rootfs: ")[2].rstrip("}")
+    if rootfs == "host":
+        pytest.skip("needs an image with nc: Alpine's root filesystem in FARM_TEST_ROOTFS")
+    matrix = farm.write(
+        "  unit:\n    run: until nc 127.0.0.1 8080 | grep hello; do :; done\n    timeout: 30s\n    services:\n"
+        f"      db: {{rootfs: {rootfs}, run: 'while :; do echo hello | nc -l -p 8080; done'}}"
+    )
+    done = farm.run("run", matrix)
+    assert done.returncode == 0, done.stdout
+    assert "hello" in farm.run("logs", "unit/small").stdout
+    assert list(outcomes(farm)) == ["unit/small"]

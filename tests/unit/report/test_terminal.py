@@ -62,6 +62,21 @@ def shown(run_dir, record, *, columns=80, end=True):
     return text[:-1].decode()
 
 
+def test_an_attempt_that_is_not_the_last_is_a_line_of_its_own_and_counts_as_no_job(tmp_path):
+    record = one(tmp_path, Outcome.FLAKY, b"")
+    (job,) = record.jobs
+    stream = io.StringIO()
+    ui = PlainUi(stream)
+    ui.begin(1, record.info)
+    ui.started(job.job)
+    ui.retried(job.job, job.attempts[0])
+    ui.started(job.job)
+    ui.finished(job.job, Outcome.FLAKY, job.reason, job.attempts[1])
+    _, retried, finished = stream.getvalue().splitlines()
+    assert retried.startswith("[retry] failed")
+    assert finished.startswith("[1/1] flaky")
+
+
 @pytest.mark.parametrize("make", [PlainUi, QuietUi])
 def test_D03_a_pipe_gets_no_control_character(tmp_path, make):
     assert not HOSTILE.search(told(make, hostile(EVIL), tmp_path))

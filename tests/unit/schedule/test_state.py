@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from farm.model.job import ImageKey
+from farm.model.limits import Limits
 from farm.model.outcome import Outcome
 from farm.model.rules import Retries
+from farm.model.service import Service
 from farm.schedule import policy
 from farm.schedule.events import (
     AttemptEnded,
@@ -84,6 +86,20 @@ def test_jobs_wait_for_what_prepares_their_image_while_others_of_the_distro_run(
     scheduler.step(Begin())
     assert scheduler.step(ImageReady(A)) == (Start("2", 1),)
     assert scheduler.step(ImageReady(PREPARED)) == (Start("1", 1), Start("3", 1))
+
+
+def test_a_job_waits_for_the_images_of_its_services_and_takes_their_room_too() -> None:
+    service = Service("db", "b", ("sh",), "", limits=Limits(cpus=1.0, memory_bytes=60 * MIB))
+    jobs = [make_job("1", memory_bytes=30 * MIB, services=(service,)), make_job("2", memory_bytes=30 * MIB)]
+    scheduler = Scheduler(jobs, policy.Budget(9, 9.0, 100 * MIB, 100 * MIB, 4))
+    scheduler.step(Begin())
+    assert scheduler.step(ImageReady(A)) == (Start("2", 1),)
+    assert scheduler.step(ImageReady(B)) == ()
+    assert starts(scheduler.step(passed("2"))) == ["1"]
+    scheduler = Scheduler(jobs, policy.budget(4, 100 * MIB))
+    scheduler.step(Begin())
+    assert scheduler.step(ImageFailed(B, "no such file")) == (Finish("1", Outcome.ERROR, "no such file"),)
+    assert scheduler.step(ImageReady(A)) == (Start("2", 1),)
 
 
 def test_an_interrupt_cancels_what_waits_for_its_prepare_which_may_still_end_either_way() -> None:
