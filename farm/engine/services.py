@@ -10,7 +10,6 @@ log says so, and the test finds out for itself.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -129,8 +128,12 @@ class Services:
             if not (await asyncio.wait((each.container.ended,), timeout=_START_LIMIT_S))[0]:
                 self._client.give_up()
             await each.container.ended
-            with contextlib.suppress(OSError):  # the disk is full: what came until then is kept
+            try:
                 await each.log.finish()
+            except OSError:
+                pass  # the disk is full: what came until then is kept
+            finally:
+                each.log.close()
 
     def _captured(self, name: str) -> LogCapture:
         """A log beside the job's."""
