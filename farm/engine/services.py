@@ -10,7 +10,6 @@ log says so, and the test finds out for itself.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -99,6 +98,8 @@ class Services:
         container.ended.add_done_callback(lambda _: running.spoke.set())
         container.listen(running.heard)
         if not await self._until(running, lambda: running.started, _START_LIMIT_S):
+            if container.unborn:  # the zygote hangs
+                self._client.give_up()
             raise self._unwell(running, f"its command has not started after {_START_LIMIT_S:g} s")
         if service.healthcheck is not None and not self._given_up.done():
             said = self._captured(f"{service.name}.healthcheck")
@@ -124,9 +125,15 @@ class Services:
         for each in reversed(running):
             each.container.kill()
         for each in running:
+            if not (await asyncio.wait((each.container.ended,), timeout=_START_LIMIT_S))[0]:
+                self._client.give_up()
             await each.container.ended
-            with contextlib.suppress(OSError):  # the disk is full: what came until then is kept
+            try:
                 await each.log.finish()
+            except OSError:
+                pass  # the disk is full: what came until then is kept
+            finally:
+                each.log.close()
 
     def _captured(self, name: str) -> LogCapture:
         """A log beside the job's."""
