@@ -9,12 +9,14 @@ from collections.abc import Callable
 
 import click
 
+from farm.cli.complete import complete_jobs
+
 _REPORTS = click.option("--reports", default="reports", show_default=True, metavar="DIR", help="Where reports are.")
 _RUN = click.option("--run", metavar="RUN", help="The id of a run or the beginning of one; without it the newest.")
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", shell_complete=complete_jobs)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job has ended.")
 @click.option("--attempt", type=click.IntRange(1), metavar="N", help="Which attempt; without it the last.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: where the logs of its attempts are.")
@@ -53,7 +55,7 @@ def logs(job: str, follow: bool, attempt: int | None, as_json: bool, run: str | 
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", shell_complete=complete_jobs)
 @click.option("--json", "as_json", is_flag=True, help="For programs: the command and its job's outcome.")
 @_RUN
 @_REPORTS
