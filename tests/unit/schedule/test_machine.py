@@ -182,10 +182,12 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.paused.discard(job_id)
         self.feed(Waited(job_id))
 
-    @rule(high=st.booleans())
-    def pressure(self, high) -> None:
-        self.high = high
-        self.feed(Pressure(high))
+    @rule(at_most=st.integers(0, 3))
+    def pressure(self, at_most) -> None:
+        self.high = at_most > 0
+        before = len(self.running)
+        self.feed(Pressure(at_most))
+        assert not at_most or len(self.running) <= max(before, at_most)
 
     @precondition(lambda self: len(self.finished) > 2)
     @rule(event=st.sampled_from([Interrupted(), Killed(), Overdue()]))
