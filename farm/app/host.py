@@ -11,11 +11,14 @@ from farm.image.limits import UnpackLimits, from_environment
 from farm.image.store import Store, unusable
 from farm.kernel import subids
 from farm.kernel.userns import IdMap
+from farm.model.build import Network
 from farm.model.distro import Image
+from farm.model.job import Job
 
 _DESCRIPTORS_A_JOB = 9
 """Open files for one live container: its pipe's ends, log, control socket and pidfd, its v2 group, what it keeps of its root,
 and one for its launch."""
+_DESCRIPTORS_A_SERVICE = 9  # three of them for what its healthcheck prints
 _DESCRIPTORS_OF_OUR_OWN = 128
 _FEWEST_DESCRIPTORS = 40
 
@@ -70,14 +73,22 @@ def views(rootfs_dir: str, images: Iterable[Image]) -> tuple[str, ...]:
     return (rootfs_dir, *sorted(outside))
 
 
-def raise_descriptors(slots: int) -> int:
+def descriptors_of(job: Job) -> int:
+    """Open files for one live container of ``job`` and those beside it: a network that is joined is one more."""
+    joins = bool(job.services) or job.network is Network.ISOLATED
+    return _DESCRIPTORS_A_JOB + joins + _DESCRIPTORS_A_SERVICE * len(job.services)
+
+
+def raise_descriptors(slots: int, each: int = _DESCRIPTORS_A_JOB) -> int:
     """How many of ``slots`` jobs this process may have descriptors for, its soft limit raised for them if need be.
+
+    ``each`` is how many the greediest of them has, see ``descriptors_of``.
 
     Not to the hard limit: containers inherit it, and old programs close every descriptor up to theirs one by one. Raises
     ``UsageError`` where even one job would be too many.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = slots * _DESCRIPTORS_A_JOB + _DESCRIPTORS_OF_OUR_OWN
+    wanted = slots * each + _DESCRIPTORS_OF_OUR_OWN
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -87,7 +98,7 @@ def raise_descriptors(slots: int) -> int:
         raise UsageError(
             f"this process may have {soft} open files", f"at least {_FEWEST_DESCRIPTORS} are needed", "raise ulimit -n"
         )
-    return max(1, min(slots, (soft - _DESCRIPTORS_OF_OUR_OWN) // _DESCRIPTORS_A_JOB))
+    return max(1, min(slots, (soft - _DESCRIPTORS_OF_OUR_OWN) // each))
 
 
 def _text(path: str) -> str:

@@ -26,7 +26,7 @@ from farm.kernel.userns import IdMap
 from farm.model.artifact import Artifact
 
 _MOST_FILES = 10_000
-_MOST_LOOKS = 200_000
+_MOST_LOOKS = 50_000
 _DEEPEST = 50  # a descriptor each
 _CHUNK_BYTES = 1 << 20
 _TOLD = 3
@@ -191,11 +191,12 @@ class Collector:
                 if self._looks_left < 0:
                     self._found.leave_out("/".join(names), f"more than {_MOST_LOOKS} names were looked at")
                     break
-                try:
-                    found.append((entry.name, entry.stat(follow_symlinks=False)))
-                except OSError:
-                    continue  # gone meanwhile: a folder of the host's
-        yield from sorted(found, key=lambda each: each[0])
+                found.append(entry.name)
+        for name in sorted(found):
+            try:
+                yield name, os.stat(name, dir_fd=at, follow_symlinks=False)
+            except OSError:
+                continue  # gone meanwhile: a folder of the host's
 
     def _take(self, at: int, names: tuple[str, ...], status: os.stat_result) -> None:
         path = "/".join(names)

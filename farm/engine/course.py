@@ -44,8 +44,9 @@ class Course:
         self._grace_s = grace_s
         self._held = held
         self._spawned = 0
-        self._ends: dict[int, asyncio.Future[Message]] = {0: asyncio.get_running_loop().create_future()}
+        self._ends: dict[int, asyncio.Future[Message]] = {}
         if held:
+            self._ends[0] = asyncio.get_running_loop().create_future()
             container.listen(self._heard)
 
     @property
@@ -65,9 +66,11 @@ class Course:
             keep=self._held,
         )
         try:
-            # Who gives up waiting must not take it from the client.
-            waits = (asyncio.shield(container.ended), *((self._ends[0],) if self._held else ()))
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            gone = asyncio.shield(container.ended)  # who gives up waiting must not take it from the client
+            if self._held:
+                await asyncio.wait((gone, self._ends[0]), return_when=asyncio.FIRST_COMPLETED)
+            else:
+                await gone
         finally:
             deadline.cancel()
         ended = container.ended.result() if container.ended.done() else self._so_far(self._ends[0].result())

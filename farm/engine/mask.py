@@ -18,7 +18,7 @@ class Mask:
     reads is ever written.
     """
 
-    __slots__ = ("_found", "_held", "_most", "_secrets")
+    __slots__ = ("_firsts", "_found", "_held", "_most", "_secrets")
 
     def __init__(self, values: Iterable[str]) -> None:
         lines = {line.strip().encode(errors="surrogateescape") for value in values for line in value.splitlines()}
@@ -28,6 +28,7 @@ class Mask:
         )
         self._found = re.compile(b"|".join(map(re.escape, self._secrets)) or b"(?!)")
         self._most = len(self._secrets[0]) if self._secrets else 0
+        self._firsts = frozenset(each[0] for each in self._secrets)
         self._held = b""
 
     def feed(self, data: bytes) -> bytes:
@@ -61,6 +62,8 @@ class Mask:
     def _begins(self, data: bytes, at: int) -> int:
         """Where the end of ``data`` could be the beginning of a secret, from ``at`` on; its length where it could not."""
         for start in range(max(at, len(data) - self._most + 1), len(data)):
+            if data[start] not in self._firsts:
+                continue
             tail = data[start:]
             if any(each.startswith(tail) for each in self._secrets if len(each) > len(tail)):
                 return start

@@ -89,8 +89,7 @@ async def _open(mount: Mount, user: Identity, home: str, id_map: IdMap | None, i
             f"{title(mount)}: these are the kernel's own files", "", "a container has a /proc and a /sys of its own"
         )
     name = os.path.basename(source) if opened != source else ""
-    if name:
-        _check_same(mount, tree, name, status)
+    _check_same(mount, tree, name, status)
     if id_map is not None:
         await _map(mount, tree, status, user, id_map, id_maps, trees)
     trees.points.append(MountPoint(mount.source, mount.target, mount.mode, name=name, is_directory=not is_file))
@@ -113,6 +112,11 @@ def _check(mount: Mount, source: str, status: os.stat_result, home: str) -> None
 
 
 def _check_same(mount: Mount, tree: int, name: str, status: os.stat_result) -> None:
+    """Raises ``FarmError`` where what was opened is not what was looked at."""
+    if not name:
+        if not os.path.samestat(os.fstat(tree), status):
+            raise FarmError(f"{title(mount)}: it became something else while it was opened")
+        return
     fd = files.openat2(tree, name, os.O_PATH | os.O_NOFOLLOW)
     try:
         if not os.path.samestat(os.fstat(fd), status):

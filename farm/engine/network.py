@@ -127,7 +127,12 @@ class Networks:
     async def _in_thread(self, call: Callable[_P, _T], *args: _P.args, **_: _P.kwargs) -> _T:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, "network")
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._pool, call, *args))
+        future = asyncio.get_running_loop().run_in_executor(self._pool, call, *args)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            future.add_done_callback(_let_go)
+            raise
 
 
 class _Outside:
@@ -174,6 +179,16 @@ def host_text(path: str) -> str:
     except OSError:
         return ""
     return text if text.endswith("\n") or not text else text + "\n"
+
+
+def _let_go(future: asyncio.Future[_T]) -> None:
+    """Nobody waits for what was made in the thread any more."""
+    if future.cancelled() or future.exception() is not None:
+        return
+    made = future.result()
+    namespace = made if isinstance(made, int) else getattr(made, "namespace", None)
+    if namespace is not None:
+        os.close(namespace)  # what a port is connected to goes with it
 
 
 def _new(userns_fd: int, *, ipv6: bool = True) -> int:

@@ -49,9 +49,10 @@ def identity(user: str, overlays: tuple[Overlay, ...], most_id: int | None = Non
 
 
 def find(user: str, passwd: str, group: str) -> Identity:
-    """``user`` (a name or ``uid``, then perhaps ``:`` and a group) by the two files. As Docker does:
+    """Whom ``user``, a name or uid and perhaps a colon and a group, is by the two files. As Docker does it.
 
-    a number need not be in them, its group is 0 and its home ``/`` then; with a group said, there are no further groups.
+    A number need not be in them: its group is 0 and its home ``/`` then. With a group said, there are no further groups.
+    Raises ``FarmError`` for names that are not there.
     """
     name, colon, group_name = user.partition(":")
     if not name or (colon and not group_name):

@@ -22,12 +22,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-from pyroute2 import IPRoute
-from pyroute2.netlink.exceptions import NetlinkError
-
 from farm.errors import KernelError
 from farm.network import filters, ruleset
-from farm.network.links import PREFIX, list_links
+from farm.network.links import PREFIX, dumped, list_links
 from farm.network.netlink import NETFILTER, Netlink
 
 GUARD = f"{PREFIX}guard"
@@ -66,13 +63,10 @@ def locked() -> Iterator[None]:
 
 def look() -> Reach:
     """What the calling thread's network namespace reaches. Raises ``KernelError``."""
-    try:
-        with IPRoute() as route:
-            links = {each["index"]: each for each in route.get_links()}
-            own = tuple(IPv4Address(each.get("local") or each.get("address")) for each in route.get_addr(family=2))
-            routes = [each for each in route.get_routes(family=2) if each["type"] == _UNICAST]
-    except NetlinkError as error:
-        raise KernelError("RTM_GETROUTE", error.code, ()) from error
+    links = {each["index"]: each for each in dumped(lambda route: tuple(route.get_links()))}
+    addresses = dumped(lambda route: tuple(route.get_addr(family=2)))
+    own = tuple(IPv4Address(each.get("local") or each.get("address")) for each in addresses)
+    routes = [each for each in dumped(lambda route: tuple(route.get_routes(family=2))) if each["type"] == _UNICAST]
     networks, mtus = [], []
     out: dict[str, None] = {}
     for each in routes:

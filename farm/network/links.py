@@ -7,17 +7,21 @@ goes with its namespace. What can be left is an end here whose other one is here
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pyroute2 import IPRoute
-from pyroute2.netlink.exceptions import NetlinkError
+from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
 
 from farm.errors import KernelError
 
+T = TypeVar("T")
+
 PREFIX = "farm-"
 """What the name of every link of the farm begins with; the kernel keeps 15 bytes of a name."""
+
+_MOST_TRIES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,23 @@ class Link:
 
 def list_links(prefix: str = PREFIX) -> tuple[Link, ...]:
     """The links of this network namespace whose name begins with ``prefix``, in the kernel's order."""
-    with IPRoute() as route:
-        return _listed(route, prefix)
+    return dumped(lambda route: _listed(route, prefix))
+
+
+def dumped(ask: Callable[[IPRoute], T]) -> T:
+    """What ``ask`` reads from the kernel, once more where somebody changed it meanwhile. Raises ``KernelError``."""
+    for left in reversed(range(_MOST_TRIES)):
+        try:
+            with IPRoute() as route:
+                return ask(route)
+        except NetlinkDumpInterrupted as error:
+            if not left:
+                raise KernelError(
+                    "NLM_F_DUMP", errno.EINTR, (), "links and routes of this host keep changing"
+                ) from error
+        except NetlinkError as error:
+            raise KernelError("NLM_F_DUMP", error.code, ()) from error
+    raise AssertionError
 
 
 def remove_links(links: Iterable[Link]) -> tuple[Link, ...]:
@@ -48,7 +67,7 @@ def remove_links(links: Iterable[Link]) -> tuple[Link, ...]:
     removed = []
     with IPRoute() as route:
         for link in links:
-            if any(each.index == link.index for each in _listed(route, link.name)) and _remove(route, link):
+            if any(each.index == link.index for each in list_links(link.name)) and _remove(route, link):
                 removed.append(link)
     return tuple(removed)
 

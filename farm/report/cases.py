@@ -17,9 +17,9 @@ from farm.errors import FarmError
 from farm.model import plain
 from farm.model.artifact import Case, CaseOutcome
 
-MOST_BYTES = 16 << 20
+MOST_BYTES = 8 << 20
 MOST_CASES = 10_000
-_MOST_ELEMENTS = 200_000
+_MOST_ELEMENTS = 100_000
 _DEEPEST = 50
 _NAME_LETTERS = 500
 _MESSAGE_LETTERS = 4000

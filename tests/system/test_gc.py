@@ -14,7 +14,8 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from farm.cgroup import detect
 from farm.kernel import mount, process
-from farm.network import namespaces
+from farm.network import host, links, namespaces
+from tests.kernel.world import world
 from tests.system.conftest import ROOT
 
 pytestmark = pytest.mark.root
@@ -272,3 +273,30 @@ def test_a_folder_that_cannot_be_used_is_one_message_in_every_command(farm, tmp_
     finally:
         if kind == "read-only":
             mount.umount2(str(home), mount.MNT_DETACH)
+
+
+HOLD = """
+import sys
+from farm.network import host
+from farm.network.router import Router
+router = Router(host.look())
+print(router.name, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_gc_leaves_the_network_of_a_live_run_and_removes_that_of_a_dead_one(farm, nothing_left):
+    with (
+        world(),
+        subprocess.Popen([sys.executable, "-c", HOLD], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run,
+    ):
+        assert run.stdout.readline() == b"farm-0\n"
+        assert "farm-0" not in farm.run("gc", "--dry-run").stdout
+        assert "farm-0" not in farm.run("gc").stdout
+        assert [each.name for each in links.list_links()] == ["farm-0"]
+        run.kill()
+        assert farm.wait(lambda: not links.list_links())
+        assert "would remove forwarding from eth0\n" in farm.run("gc", "--dry-run").stdout
+        assert host.left().forwarding == ("eth0",)
+        assert "removed forwarding from eth0\n" in farm.run("gc").stdout
+        assert host.left() == host.Left()

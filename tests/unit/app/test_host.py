@@ -4,13 +4,17 @@ import os
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from farm.app.host import views, writable_store
+from farm.app.host import descriptors_of, views, writable_store
 from farm.errors import UsageError
+from farm.model.build import Network
 from farm.model.distro import Facts, Image, Overlay
+from farm.model.job import Job
+from farm.model.service import Service
 
 LIMITED = """
 import resource
@@ -48,3 +52,12 @@ def test_descriptors_are_raised_as_far_as_jobs_need_them(hard: int, slots: int, 
     code = LIMITED.format(hard=hard, slots=slots)
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.split() == [str(allowed), str(soft)]
+
+
+def test_services_and_networks_that_are_joined_take_descriptors_too() -> None:
+    job = Job("t/d", "t", "d", (), ("sh",), "")
+    service = Service("db", "d", ("sh",), "")
+    plain = descriptors_of(job)
+    assert descriptors_of(replace(job, network=Network.HOST)) == plain
+    assert descriptors_of(replace(job, network=Network.ISOLATED)) == plain + 1
+    assert descriptors_of(replace(job, services=(service, service))) == plain + 1 + 2 * 9

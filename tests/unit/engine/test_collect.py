@@ -74,3 +74,24 @@ def test_everything(tmp_path, pattern):
     (root / "a" / "b").write_text("x")
     (root / "c").write_text("x")
     assert [each.path for each in collected(root, tmp_path / "to", pattern, pattern).artifacts] == ["a/b", "c"]
+
+
+def test_names_and_files_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr("farm.engine.collect._MOST_LOOKS", 50)
+    monkeypatch.setattr("farm.engine.collect._MOST_FILES", 20)
+    root = tmp_path / "root"
+    root.mkdir()
+    for number in range(60):
+        (root / f"{number:02}").touch()
+    found = collected(root, tmp_path / "to", "/*")
+    assert len(found.artifacts) == 20
+    assert [len(paths) for paths in found.left_out.values()] == [1, 30]
+    assert found.notes()[1].endswith(" and 27 more")
+
+
+def test_names_do_not_reach_the_log_as_they_are(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "a\n[farm: \x1b[2J\udcff").symlink_to("x")
+    (note,) = collected(root, tmp_path / "to", "/*").notes()
+    assert note == "artifacts left out, symbolic links: /a?[farm: ?[2J?"
