@@ -31,6 +31,16 @@ _PLACES: Mapping[str, type[BaseModel]] = {
 }
 """Where else an unknown key might belong, in the words of a remedy."""
 
+ELSEWHERE: Mapping[str, str] = {
+    "script": "run", "steps": "run", "execute": "run", "command": "run", "variables": "env", "environment": "env",
+    "runs-on": "distros", "systems": "distros", "image": "distro", "timeout-minutes": "timeout", "kill-timeout": "timeout",
+    "continue-on-error": "expect", "allow_failure": "expect", "retry": "retries", "parallel": "shards", "rules": "if",
+    "when": "if", "depends_on": "needs", "dependencies": "needs", "before_script": "prepare", "install": "prepare",
+    "after_script": "always", "restore": "always", "volumes": "mounts", "cwd": "working-directory",
+    "working_directory": "working-directory", "resource_group": "concurrency", "details": "summary", "description": "summary",
+}  # fmt: skip
+"""What others call it: GitHub Actions, GitLab CI, spread, docker compose."""
+
 
 def check(source: SourceText, node: Node, model: type[_Model], called: str, problems: list[Problem]) -> _Model | None:
     """``node`` as ``model``, or None where that cannot be; errors are appended to ``problems``.
@@ -148,6 +158,8 @@ def _named(location: Sequence[str | int]) -> str:
 
 
 def _unknown(key: str, known: list[str]) -> tuple[str, str]:
+    if ELSEWHERE.get(key) in known:
+        return f"unknown key {key!r}", f"it is called {ELSEWHERE[key]!r} here"
     for called, model in _PLACES.items():
         if key in _keys(model, ()):
             return f"unknown key {key!r}", f"{key!r} belongs in {called}"
