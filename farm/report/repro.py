@@ -42,5 +42,5 @@ def _first(job: Job) -> str:
 
 def _shortest(path: str, directory: str) -> str:
     """``path`` from ``directory`` where it lies below it."""
-    inside = os.path.relpath(path, directory)
+    inside = os.path.relpath(path, directory) if path else ""
     return path if inside.startswith("..") else inside
