@@ -96,7 +96,7 @@ def _failing(run_dir: str, attempt: Attempt | None) -> list[Case]:
 
 def _again(info: RunInfo, job: Job) -> str:
     """As typed where the matrix file is: a page has no folder of its reader's."""
-    return repro(info, job, directory=os.path.dirname(info.matrix_path) or "/")
+    return repro(info, job, directory=os.path.dirname(info.matrix_path))
 
 
 def _environment() -> jinja2.Environment:
