@@ -1,7 +1,7 @@
 """The services of one attempt: further containers in its network, there before its own and gone with it.
 
 Each has a log of its own beside the job's, ``<attempt>.<service>.log``, and what its checks print is in another one,
-``<attempt>.<service>.healthcheck.log``. They are started one after another, each when the one
+``<attempt>.<service>@healthcheck.log``. They are started one after another, each when the one
 before is healthy: its healthcheck, run in its own container, has exited with 0; without one, its command has started. A service
 that does not get there is an error of the attempt, for the test never ran. One that ends later does not end the job: the job's
 log says so, and the test finds out for itself.
@@ -102,7 +102,7 @@ class Services:
                 self._client.give_up()
             raise self._unwell(running, f"its command has not started after {_START_LIMIT_S:g} s")
         if service.healthcheck is not None and not self._given_up.done():
-            said = self._captured(f"{service.name}.healthcheck")
+            said = self._captured(f"{service.name}/healthcheck")
             try:
                 await self._check(running, service.healthcheck, dict(spec.environment), said)
             finally:

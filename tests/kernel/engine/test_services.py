@@ -152,7 +152,7 @@ def test_one_that_is_never_healthy_is_an_error_with_its_last_lines(run_with, sle
     assert "[farm: db: line 3]" in log
     assert "ran" not in log.split()
     assert log_of("db") == "line 1\nline 2\nline 3\n"
-    assert log_of("db.healthcheck") == "no\n" * 4
+    assert log_of("db@healthcheck") == "no\n" * 4
     assert sleepers() == 0
 
 
