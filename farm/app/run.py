@@ -18,6 +18,7 @@ from farm.journal import queries
 from farm.journal.writer import JournalWriter
 from farm.matrix.load import load
 from farm.matrix.secrets import check_secrets
+from farm.model.outcome import Outcome
 from farm.model.run import RunRecord
 from farm.report.summary import Status, status, status_of
 
@@ -70,7 +71,9 @@ def resume(options: RunOptions, run: str, ui: Ui) -> RunOutcome:
 
 def _ended(record: RunRecord, run_dir: str, ui: Ui) -> RunOutcome:
     """A run of which no job is left; killed after the last of them it has not said how it ended."""
-    ui.note(f"{record.info.id}: every job has its outcome already")
+    cancelled = any(each.outcome is Outcome.CANCELLED for each in record.jobs)
+    more = "; farm rerun --failed runs those that were cancelled" if cancelled else ""
+    ui.note(f"{record.info.id}: every job has its outcome already{more}")
     if not record.status:
         with JournalWriter(os.path.join(run_dir, JOURNAL), resume=True) as journal:
             ended = status(record, fail_on_flaky=record.info.asked.fail_on_flaky)

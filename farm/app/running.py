@@ -194,6 +194,7 @@ class Run:
         )
 
     async def _drive(self, driver: Driver, images: Images, interrupts: Interrupts) -> None:
+        assert self._given is not None, "no room was made"
         with interrupts.told_to(driver):
             keys: dict[str, list[ImageKey]] = {}
             for key in self._keys:
@@ -203,7 +204,7 @@ class Run:
                 for each in self._distros
                 if not interrupts.stopped
             ]
-            beside.append(asyncio.ensure_future(watch(driver, self._ui.note)))
+            beside.append(asyncio.ensure_future(watch(driver, self._given.cores, self._ui.note)))
             deadline = None
             if self._asked.deadline_s is not None:
                 left_s = self._started_s + self._asked.deadline_s - time.monotonic()

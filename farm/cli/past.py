@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 
@@ -67,10 +66,11 @@ def repro(job: str, as_json: bool, run: str | None, reports: str) -> None:
     sh -c "$(farm repro unit/alpine-3.19)"
     """
     from farm.app.past import find_job
+    from farm.report.repro import here
     from farm.report.repro import repro as command
 
     found = find_job(reports, job, run)
-    line = command(found.info, found.record.job, directory=os.getcwd())
+    line = command(found.info, found.record.job, directory=here())
     if as_json:
         document = {"run": found.info.id, "job": job, "outcome": found.record.outcome, "command": line}
         click.echo(json.dumps(document, indent=2))

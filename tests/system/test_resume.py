@@ -86,6 +86,9 @@ def test_a_run_that_goes_on_is_not_resumed_and_one_that_has_ended_is_reported_ag
     done = farm.run("run", "--resume", run.name)
     assert done.returncode == 4
     assert "still going on" in done.stderr
+    done = farm.run("rerun", "--failed")
+    assert done.returncode == 4
+    assert "still going on" in done.stderr
     process.terminate()
     assert process.wait(30) == 2
     (run / "index.html").unlink()
