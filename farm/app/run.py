@@ -44,11 +44,12 @@ def run(options: RunOptions, ui: Ui) -> RunOutcome:
 def resume(options: RunOptions, run: str, ui: Ui) -> RunOutcome:
     """Go on with ``run``, which was killed: its jobs without an outcome run, with what was asked of it then.
 
-    Of ``options`` count ``home``, ``reports``, ``keep``, ``verbose`` and, where there are any, the ``slots``. Raises as ``run``
-    does; also ``UsageError`` where the run still goes on, or its matrix file no longer has what it takes.
+    ``latest`` is the newest: one that was killed has no report yet, so the link of that name leads past it. Of ``options``
+    count ``home``, ``reports``, ``keep``, ``verbose`` and, where there are any, the ``slots``. Raises as ``run`` does; also
+    ``UsageError`` where the run still goes on, or its matrix file no longer has what it takes.
     """
     require_root()
-    run_dir = find_run(options.reports, run)
+    run_dir = find_run(options.reports, None if run == "latest" else run)
     with held(run_dir):
         record = queries.read(os.path.join(run_dir, JOURNAL))
         if all(each.outcome is not None for each in record.jobs):
