@@ -1,30 +1,36 @@
-"""Importing real archives beside plain ``tar -xf`` of the same files, in turns, on the same disk.
+"""Unpacking real archives beside plain ``tar -xf`` of the same files, in turns, on the same disk.
 
-The farm's side is all of ``resolve`` into an empty store: the archive's digest, the locked-in worker's start, unpacking,
-syncfs(2), facts, the list of every file with its sha256, and the commit. tar's side is ``tar -xf`` into an empty folder, taken
-both as it ends and after a syncfs(2) like the farm's: tar itself leaves its files in memory.
+The farm's side twice: ``unpack``, which does what tar does (the locked-in worker's start and end, every file, and syncfs(2) at
+the end), and all of ``resolve`` into an empty store (the archive's digest, unpacking, facts, the list of every file with its
+sha256, the commit). tar's side is ``tar -xf`` into an empty folder, both as it ends and after a syncfs(2) like the farm's: tar
+itself leaves its files in memory. The last row is an archive of nothing: what each side's start and end take of the other rows.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
 import statistics
 import subprocess
+import tarfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from farm.app.host import id_map
+from farm.image.limits import UnpackLimits
 from farm.image.resolve import resolve
 from farm.image.store import Store
+from farm.image.unpacking import unpack
 from farm.kernel.files import syncfs
 from farm.model.distro import Image, Source, SourceKind
 
 _ARCHIVE = re.compile(r".*\.(?:tar(?:\.(?:gz|xz|bz2|zst))?|tgz|txz|tzst)")
-HEADER = ("archive", "MiB out", "tar s", "tar, synced s", "farm s", "farm/tar", "farm/tar, synced")
+HEADER = ("archive", "MiB out", "tar s", "tar, synced s", "unpack s", "import s", "unpack/tar", "import/tar, synced")
+_NOTHING = "nothing.tar"
 _Came = TypeVar("_Came")
 
 
@@ -36,7 +42,8 @@ class Archive:
     out_bytes: int = 0
     tar_s: list[float] = field(default_factory=list)
     tar_synced_s: list[float] = field(default_factory=list)
-    farm_s: list[float] = field(default_factory=list)
+    unpack_s: list[float] = field(default_factory=list)
+    import_s: list[float] = field(default_factory=list)
 
 
 def archives(folder: str) -> list[str]:
@@ -48,25 +55,32 @@ def archives(folder: str) -> list[str]:
 
 
 def measure(paths: list[str], scratch: str, rounds: int, told: Callable[[str], None]) -> list[Archive]:
-    """Each archive both ways in each of ``rounds``; who goes first changes from round to round."""
+    """Each archive all three ways in each of ``rounds``; who goes first changes from round to round."""
+    paths = [*paths, _nothing(scratch)]
     found = [Archive(os.path.basename(path)) for path in paths]
     for number in range(rounds):
         told(f"unpacking, round {number + 1} of {rounds}")
         for path, archive in zip(paths, found, strict=True):
-            turns = (_tar, _farm) if number % 2 == 0 else (_farm, _tar)
-            for turn in turns:
+            turns = (_tar, _unpack, _import)
+            for turn in turns if number % 2 == 0 else turns[::-1]:
                 _in_empty_folder(scratch, turn, path, archive)
     return found
 
 
 def row(archive: Archive) -> tuple[str, ...]:
     """The medians as a row under ``HEADER``."""
-    tar_s, synced_s, farm_s = (
-        statistics.median(each) for each in (archive.tar_s, archive.tar_synced_s, archive.farm_s)
-    )
-    seconds = (f"{each:.3f}" for each in (tar_s, synced_s, farm_s))
+    measured = (archive.tar_s, archive.tar_synced_s, archive.unpack_s, archive.import_s)
+    tar_s, synced_s, unpack_s, import_s = (statistics.median(each) for each in measured)
+    seconds = (f"{each:.3f}" for each in (tar_s, synced_s, unpack_s, import_s))
     size = f"{archive.out_bytes / (1 << 20):.0f}"
-    return archive.name, size, *seconds, f"{farm_s / tar_s:.2f}", f"{farm_s / synced_s:.2f}"
+    return archive.name, size, *seconds, f"{unpack_s / tar_s:.2f}", f"{import_s / synced_s:.2f}"
+
+
+def _nothing(scratch: str) -> str:
+    """The path of an archive without members."""
+    path = os.path.join(scratch, _NOTHING)
+    with tarfile.open(path, "w"):
+        return path
 
 
 def _in_empty_folder(scratch: str, turn: Callable[[str, str, Archive], None], path: str, archive: Archive) -> None:
@@ -94,13 +108,23 @@ def _tar(path: str, folder: str, archive: Archive) -> None:
     archive.tar_synced_s.append(tar_s + sync_s)
 
 
-def _farm(path: str, folder: str, archive: Archive) -> None:
+def _unpack(path: str, folder: str, archive: Archive) -> None:
+    with open(path, "rb") as file:
+        _, unpack_s = _timed(lambda: unpack(file.fileno(), path, folder, id_map(), UnpackLimits(), lambda: False))
+    archive.unpack_s.append(unpack_s)
+
+
+def _import(path: str, folder: str, archive: Archive) -> None:
+    if os.path.basename(path) == _NOTHING:
+        archive.import_s.append(math.nan)  # that is no image
+        return
+
     def imported() -> Image:
         return resolve(Source(SourceKind.TARBALL, path), Store(folder), id_map())
 
-    image, farm_s = _timed(imported)
+    image, import_s = _timed(imported)
     archive.out_bytes = image.size_bytes
-    archive.farm_s.append(farm_s)
+    archive.import_s.append(import_s)
 
 
 def _timed(action: Callable[[], _Came]) -> tuple[_Came, float]:

@@ -22,7 +22,15 @@ def main() -> None:
 
     if not ignored:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    command_line()
+    try:
+        command_line()
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    finally:
+        if not ignored:
+            # All is done and the code is chosen. Python takes its handlers away long before it is gone: an impatient Ctrl-C
+            # would end us as a signal does, whatever the run was.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _open_standard_streams() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from farm.app.folder import JOURNAL, find_run
+from farm.app.folder import JOURNAL, find_run, is_live
 from farm.app.options import RunOptions
+from farm.errors import UsageError
 from farm.journal import queries
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord
@@ -17,9 +18,13 @@ def again(options: RunOptions, run: str | None, *, failed: bool, slots: int | No
     """``options`` with the matrix, the jobs and everything else of ``run``, but ``slots`` if there are any.
 
     With ``failed`` only its jobs that were bad, were cancelled or have no outcome; None where there are none. Raises
-    ``UsageError`` where there is no such run.
+    ``UsageError`` where there is no such run, or with ``failed`` where it still goes on.
     """
     run_dir = find_run(options.reports, run)
+    if failed and is_live(run_dir):
+        raise UsageError(
+            "this run is still going on", run_dir, "what failed is known when it has ended; or name another one"
+        )
     record = queries.read(os.path.join(run_dir, JOURNAL))
     jobs = [each.job.id for each in record.jobs if not failed or _is_open(each, record.info.asked.fail_on_flaky)]
     if not jobs:

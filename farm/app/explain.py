@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from farm.container.plan import AttachMount, MountDisk, Operation, host, plan
-from farm.container.plan import Mount as MountStep
+from farm.container.operations import AttachMount, MountDisk, Operation
+from farm.container.operations import Mount as MountStep
+from farm.container.plan import host, plan
 from farm.container.spec import ContainerSpec, MountPoint
 from farm.engine.local import hostname
 from farm.kernel import capability

@@ -7,13 +7,14 @@ import resource
 from collections.abc import Iterable
 
 from farm.errors import UsageError
-from farm.image.limits import UnpackLimits, from_environment
+from farm.image.limits import MEMBERS_VARIABLE, SIZE_VARIABLE, UnpackLimits
 from farm.image.store import Store, unusable
 from farm.kernel import subids
 from farm.kernel.userns import IdMap
 from farm.model.build import Network
 from farm.model.distro import Image
 from farm.model.job import Job
+from farm.units import parse_bytes
 
 _DESCRIPTORS_A_JOB = 9
 """Open files for one live container: its pipe's ends, log, control socket and pidfd, its v2 group, what it keeps of its root,
@@ -40,7 +41,17 @@ def id_map() -> IdMap:
 
 def unpack_limits() -> UnpackLimits:
     """How much an archive may make of itself, as the environment says. Raises ``UsageError``."""
-    return from_environment(os.environ)
+    given = UnpackLimits()
+    try:
+        members = int(os.environ.get(MEMBERS_VARIABLE) or given.members)
+        if members <= 0:
+            raise ValueError(f"not a number of files: {members}")
+        size = os.environ.get(SIZE_VARIABLE)
+        return UnpackLimits(members=members, total_bytes=parse_bytes(size) if size else given.total_bytes)
+    except ValueError as error:
+        raise UsageError(
+            f"{MEMBERS_VARIABLE} or {SIZE_VARIABLE} is wrong", str(error), "write a number of files, a size such as 64G"
+        ) from error
 
 
 def writable_store(home: str) -> Store:

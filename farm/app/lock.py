@@ -55,10 +55,13 @@ def read(matrix: str, distros: Iterable[Distro]) -> Lock:
     return lock
 
 
-def check(lock: Lock, distros: Iterable[Distro], images: Mapping[str, object]) -> None:
+def check(
+    lock: Lock, distros: Iterable[Distro], images: Mapping[str, object], tried: Mapping[str, tuple[str, ...]]
+) -> None:
     """Raises ``UsageError`` where one of ``distros`` has become another image than ``lock`` says.
 
-    One that could not be had, no ``Image`` in ``images``, is no other image: its jobs end as errors.
+    ``tried`` has what each source of a distro gave, where it has several. One that could not be had,
+    no ``Image`` in ``images``, is no other image: its jobs end as errors.
     """
     folder = os.path.dirname(os.path.abspath(lock.path))
     found = {}
@@ -66,7 +69,7 @@ def check(lock: Lock, distros: Iterable[Distro], images: Mapping[str, object]) -
         image = images.get(each.name)
         if isinstance(image, Image):
             found[each.name] = locked(each, image, folder)
-    _refuse(lock, moved(found, lock.entries))
+    _refuse(lock, moved(found, lock.entries, tried))
 
 
 def _refuse(lock: Lock, sentences: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TypeAlias
@@ -22,7 +22,7 @@ from farm.image.store import RemovedError, Store
 from farm.image.unpacking import Stopped
 from farm.matrix.prepare import script
 from farm.model.distro import Distro, Image
-from farm.model.job import Prepare
+from farm.model.job import ImageKey, Job, Prepare
 from farm.model.ports import Builder
 from farm.units import format_duration
 
@@ -30,6 +30,7 @@ Make: TypeAlias = Callable[[Image, Preparation, Store, Builder, Stopped, Said], 
 """``farm.image.prepared.prepared``."""
 
 _WHAT = "prepare"
+_NAMED_TESTS = 3
 _THREADS = 64  # most of them wait for one of the two turns, so that those whose image is there need not
 
 
@@ -37,7 +38,7 @@ class Preparing:
     """A context manager: at its end what still goes on is given up, and images may be removed again.
 
     ``note`` is told, on the loop's thread, how far commands have come. ``stopped`` is asked on other threads: nobody waits for
-    a prepared image any more once the run is interrupted.
+    a prepared image any more once the run is interrupted. ``called`` is what messages call images, see ``names``.
     """
 
     def __init__(
@@ -48,6 +49,8 @@ class Preparing:
         note: Callable[[str], None],
         stopped: Stopped,
         make: Make = prepared,
+        *,
+        called: Mapping[ImageKey, str] | None = None,
     ) -> None:
         self._store = store
         self._turns = turns
@@ -55,6 +58,7 @@ class Preparing:
         self._note = note
         self._stopped = stopped
         self._make = make
+        self._called = called or {}
         self._ended = threading.Event()
         self._pool = ThreadPoolExecutor(_THREADS, "prepare")
         self._held = contextlib.ExitStack()
@@ -77,7 +81,8 @@ class Preparing:
             text = script(prepare, distro, base.facts)
             if not text.strip():
                 return base
-            wanted = _preparation(distro.name, text, prepare)
+            called = self._called.get(ImageKey(distro.name, prepare), distro.name)
+            wanted = _preparation(distro.name, called, text, prepare)
             while True:
                 found = await loop.run_in_executor(self._pool, self._made, base, wanted, loop)
                 if isinstance(found, Unavailable):
@@ -96,22 +101,54 @@ class Preparing:
                 loop.call_soon_threadsafe(self._note, text)
 
         builder = self._turns.builder()
-        saying = Saying(note, f"preparing {wanted.name}")
+        saying = Saying(note, f"preparing {wanted.called}")
         try:
             image, made = self._make(base, wanted, self._store, builder, self._is_stopped, saying)
         except BuildError as error:
             return build_failed(_WHAT, wanted.name, _key(base, wanted), error, self._run_dir)
         if made and builder.took_s is not None:
-            note(f"prepared {wanted.name} in {format_duration(builder.took_s)}")
+            note(f"prepared {wanted.called} in {format_duration(builder.took_s)}")
         return image
 
     def _is_stopped(self) -> bool:
         return self._ended.is_set() or self._stopped()
 
 
-def _preparation(name: str, text: str, prepare: Prepare) -> Preparation:
+def names(jobs: Iterable[Job]) -> dict[ImageKey, str]:
+    """What tells the prepared images of ``jobs`` from each other: ``debian-12``, ``debian-12[cc=gcc] for unit, docs``.
+
+    Axes and tests are named only where a distro has several images that they tell apart.
+    """
+    users: dict[str, dict[ImageKey, list[Job]]] = {}
+    for job in jobs:
+        if job.prepare is not None:
+            users.setdefault(job.distro, {}).setdefault(job.image_key, []).append(job)
+    found = {}
+    for distro, keys in users.items():
+        common = _axes([job for each in keys.values() for job in each])
+        tests = {key: tuple(dict.fromkeys(job.test for job in each)) for key, each in keys.items()}
+        several = len(set(tests.values())) > 1
+        for key, each in keys.items():
+            axes = ",".join(f"{name}={value}" for name, value in _axes(each) if (name, value) not in common)
+            found[key] = distro + (f"[{axes}]" if axes and len(keys) > 1 else "")
+            found[key] += f" for {_listed(tests[key])}" if several else ""
+    return found
+
+
+def _axes(jobs: Sequence[Job]) -> list[tuple[str, str]]:
+    """The axis values that all of ``jobs`` have."""
+    return [pair for pair in jobs[0].axes if all(pair in job.axes for job in jobs)]
+
+
+def _listed(tests: tuple[str, ...]) -> str:
+    more = f" and {len(tests) - _NAMED_TESTS} more" if len(tests) > _NAMED_TESTS else ""
+    return ", ".join(tests[:_NAMED_TESTS]) + more
+
+
+def _preparation(name: str, called: str, text: str, prepare: Prepare) -> Preparation:
     return Preparation(
         name=name,
+        called=called,
         script=text,
         argv=(*prepare.shell, "-c", text),
         env=prepare.env,

@@ -18,6 +18,7 @@ from farm.journal import queries
 from farm.journal.writer import JournalWriter
 from farm.matrix.load import load
 from farm.matrix.secrets import check_secrets
+from farm.model.outcome import Outcome
 from farm.model.run import RunRecord
 from farm.report.summary import Status, status, status_of
 
@@ -43,11 +44,12 @@ def run(options: RunOptions, ui: Ui) -> RunOutcome:
 def resume(options: RunOptions, run: str, ui: Ui) -> RunOutcome:
     """Go on with ``run``, which was killed: its jobs without an outcome run, with what was asked of it then.
 
-    Of ``options`` count ``home``, ``reports``, ``keep``, ``verbose`` and, where there are any, the ``slots``. Raises as ``run``
-    does; also ``UsageError`` where the run still goes on, or its matrix file no longer has what it takes.
+    ``latest`` is the newest: one that was killed has no report yet, so the link of that name leads past it. Of ``options``
+    count ``home``, ``reports``, ``keep``, ``verbose`` and, where there are any, the ``slots``. Raises as ``run`` does; also
+    ``UsageError`` where the run still goes on, or its matrix file no longer has what it takes.
     """
     require_root()
-    run_dir = find_run(options.reports, run)
+    run_dir = find_run(options.reports, None if run == "latest" else run)
     with held(run_dir):
         record = queries.read(os.path.join(run_dir, JOURNAL))
         if all(each.outcome is not None for each in record.jobs):
@@ -70,7 +72,9 @@ def resume(options: RunOptions, run: str, ui: Ui) -> RunOutcome:
 
 def _ended(record: RunRecord, run_dir: str, ui: Ui) -> RunOutcome:
     """A run of which no job is left; killed after the last of them it has not said how it ended."""
-    ui.note(f"{record.info.id}: every job has its outcome already")
+    cancelled = any(each.outcome is Outcome.CANCELLED for each in record.jobs)
+    more = "; farm rerun --failed runs those that were cancelled" if cancelled else ""
+    ui.note(f"{record.info.id}: every job has its outcome already{more}")
     if not record.status:
         with JournalWriter(os.path.join(run_dir, JOURNAL), resume=True) as journal:
             ended = status(record, fail_on_flaky=record.info.asked.fail_on_flaky)

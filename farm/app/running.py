@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import partial
 
 from farm.app import lock
 from farm.app.about import about
@@ -21,7 +22,7 @@ from farm.app.images import Images
 from farm.app.interrupts import Interrupts
 from farm.app.options import RunOptions, RunOutcome, Ui
 from farm.app.planning import Plan, tried
-from farm.app.preparing import Preparing
+from farm.app.preparing import Preparing, names
 from farm.app.pressure import watch
 from farm.app.room import room
 from farm.app.supply import Supply
@@ -31,6 +32,7 @@ from farm.engine.build import LocalBuilder
 from farm.engine.kept import Kept
 from farm.engine.local import LocalEngine
 from farm.image.digests import DigestCache
+from farm.image.prepared import prepared
 from farm.image.store import Store
 from farm.journal.writer import JournalWriter
 from farm.matrix.late import Completion
@@ -76,12 +78,17 @@ class Run:
         await interrupts.unless_stopped(
             asyncio.to_thread(check_digests, self._distros, cache, lambda: interrupts.stopped)
         )
+        entries = self._lock.entries if self._lock else {}
+        supplying = partial(Supply, locked={name: each.digest for name, each in entries.items()})
+        preparing_by = partial(
+            Preparing, make=partial(prepared, most_bytes=self._limits.total_bytes), called=names(self._left)
+        )
         with self._folder() as (run_id, run_dir):
             try:
                 with (
                     Turns(LocalBuilder(self._id_map)) as turns,
-                    Supply(store, self._id_map, self._limits, self._ui.note, turns, run_dir) as supply,
-                    Preparing(store, turns, run_dir, self._ui.note, lambda: interrupts.stopped) as preparing,
+                    supplying(store, self._id_map, self._limits, self._ui.note, turns, run_dir) as supply,
+                    preparing_by(store, turns, run_dir, self._ui.note, lambda: interrupts.stopped) as preparing,
                 ):
                     record = await self._with_images(run_id, run_dir, store, supply, preparing, interrupts)
             except BaseException:
@@ -113,7 +120,7 @@ class Run:
         found = await interrupts.unless_stopped(asyncio.gather(*(supply.image(each) for each in first)))
         images = dict(zip((each.name for each in first), found or (), strict=False))
         if self._lock is not None:
-            lock.check(self._lock, first, images)
+            lock.check(self._lock, first, images, supply.tried)
         self._given, notes = room(self._asked, self._left)
         shown = views(store.rootfs_dir, [each for each in images.values() if isinstance(each, Image)])
         kept = Kept() if self._options.keep else None
@@ -187,6 +194,7 @@ class Run:
         )
 
     async def _drive(self, driver: Driver, images: Images, interrupts: Interrupts) -> None:
+        assert self._given is not None, "no room was made"
         with interrupts.told_to(driver):
             keys: dict[str, list[ImageKey]] = {}
             for key in self._keys:
@@ -196,7 +204,7 @@ class Run:
                 for each in self._distros
                 if not interrupts.stopped
             ]
-            beside.append(asyncio.ensure_future(watch(driver, self._ui.note)))
+            beside.append(asyncio.ensure_future(watch(driver, self._given.cores, self._ui.note)))
             deadline = None
             if self._asked.deadline_s is not None:
                 left_s = self._started_s + self._asked.deadline_s - time.monotonic()

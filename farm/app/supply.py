@@ -7,7 +7,7 @@ import contextlib
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
@@ -32,12 +32,23 @@ class Supply:
 
     Beside that it deletes what imports of killed runs left unfinished. ``note`` is told, on the loop's thread, how far what
     is fetched has come, and where another source than a distro's first one served. What
-    a bootstrap that failed printed goes to ``run_dir``.
+    a bootstrap that failed printed goes to ``run_dir``. ``locked`` is the digest that a lock file has for distros by name;
+    ``tried`` says of those that are another image what each of their sources gave.
     """
 
     def __init__(
-        self, store: Store, id_map: IdMap, limits: UnpackLimits, note: Callable[[str], None], turns: Turns, run_dir: str
+        self,
+        store: Store,
+        id_map: IdMap,
+        limits: UnpackLimits,
+        note: Callable[[str], None],
+        turns: Turns,
+        run_dir: str,
+        *,
+        locked: Mapping[str, str] | None = None,
     ) -> None:
+        self.tried: dict[str, tuple[str, ...]] = {}
+        self._locked = locked or {}
         self._store = store
         self._id_map = id_map
         self._limits = limits
@@ -67,7 +78,9 @@ class Supply:
                 found = await self._in_thread(distro)
                 with contextlib.suppress(RemovedError):  # between the two: it is made anew
                     self._held.enter_context(self._store.hold(found.image.digest))
-                    if found.why:
+                    if found.tried:
+                        self.tried[distro.name] = found.tried
+                    elif found.why:
                         self._note(f"{distro.name}: from {found.source.path or found.source.kind}, because {found.why}")
                     return found.image
         except BuildError as error:
@@ -77,6 +90,7 @@ class Supply:
 
     async def _in_thread(self, distro: Distro) -> Chosen:
         loop = asyncio.get_running_loop()
+        locked = self._locked.get(distro.name, "")
         given = (distro, self._store, self._id_map, self._stop.is_set, self._limits)
 
         def note(text: str) -> None:
@@ -85,7 +99,9 @@ class Supply:
 
         return await loop.run_in_executor(
             self._pool,
-            lambda: first_of(*given, progress=_Telling(note), said=Saying(note), builder=self._turns.builder()),
+            lambda: first_of(
+                *given, progress=_Telling(note), said=Saying(note), builder=self._turns.builder(), locked=locked
+            ),
         )
 
 

@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli import options
+from farm.cli import options, tables
 from farm.matrix.problems import printable
 
 if TYPE_CHECKING:
     from farm.app.available import Available
 
 
+_HEADER = ("name", "arch", "eol", "tags", "image", "source")
+_NARROW = (None, 7, 10, 8, None)
+"""What the columns but the last may take on a narrow terminal."""
+
+
 def show(patterns: Sequence[str], style: str, *, as_json: bool) -> None:
     """Print the distros that ``patterns`` stand for."""
-    from tabulate import tabulate
-
     from farm.app.available import available
     from farm.image.store import Store
 
@@ -28,8 +31,7 @@ def show(patterns: Sequence[str], style: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_document(each, today) for each in found], indent=2))
         return
-    header = ("name", "arch", "eol", "tags", "image", "source")
-    click.echo(tabulate([_row(each, today) for each in found], header, tablefmt=style, disable_numparse=True))
+    click.echo(tables.table([_row(each, today) for each in found], _HEADER, style, _NARROW, tables.columns()))
 
 
 def _row(each: Available, today: str) -> tuple[str, ...]:

@@ -116,6 +116,10 @@ def _lines(found: Explanation) -> Iterator[str]:
         yield ""
         yield _with_place(f"service {service.name} on {service.distro}", found.places.get("services", ""))
         yield from _block(service.script)
+        if service.healthcheck is not None:
+            check = service.healthcheck
+            yield f"  well when this exits with 0, tried every {check.interval_s:g} s, {check.retries} times at most"
+            yield from _block(check.argv[-1])
     if job.late:
         yield ""
         yield "what stands in braces is filled in when the image is there"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from farm.cli import options
+from farm.cli import options, tables
 from farm.cli.complete import complete_known_distros
 from farm.errors import UsageError
 from farm.matrix.problems import printable
@@ -21,8 +21,10 @@ from farm.units import format_bytes
 if TYPE_CHECKING:
     from farm.image.collect import Rules
     from farm.image.store import Store, Stored
+    from farm.model.distro import Image
 
 _DIFFERENCES = 20
+_NARROW = (None, 16, 7, 5, 6)
 _LOOK = "farm image ls shows their digests"
 
 
@@ -78,8 +80,12 @@ def pull(references: tuple[str, ...], matrix: str | None, sha256: str | None) ->
             chosen = app.pull(distro, store, told, fresh=True)
         found = chosen.image
         click.echo(f"{found.digest[:12]}  {printable(found.facts.pretty_name or found.source)}")
-        if chosen.why:
-            click.echo(printable(f"{each}: from {chosen.source.path}, because {chosen.why}"), err=True)
+        how = f"from {chosen.source.path}"
+        if chosen.unasked:
+            how = "there already, known by its sha256"
+        if chosen.why or chosen.unasked:
+            why = f", because {chosen.why}" if chosen.why else ""
+            click.echo(printable(f"{each}: {how}{why}"), err=True)
 
 
 @image.command(name="ls")
@@ -96,8 +102,6 @@ def list_images(style: str, as_json: bool, catalogue: bool, patterns: tuple[str,
     \b
     farm image ls --available 'debian-*' alpine-edge
     """
-    from tabulate import tabulate
-
     from farm.app.host import store_at
     from farm.cli import available
 
@@ -111,7 +115,7 @@ def list_images(style: str, as_json: bool, catalogue: bool, patterns: tuple[str,
         click.echo(json.dumps([_document(each) for each in stored], indent=2))
         return
     header = ("digest", "system", "arch", "size", "used", "source")
-    click.echo(tabulate([_row(each) for each in stored], header, tablefmt=style, disable_numparse=True))
+    click.echo(tables.table([_row(each) for each in stored], header, style, _NARROW, tables.columns()))
 
 
 def _document(stored: Stored) -> dict[str, object]:
@@ -270,6 +274,14 @@ def gc(older_than: float | None, max_size: int | None, dry_run: bool) -> None:
         click.echo(f"{removed} removed" if removed else "nothing was left")
 
 
+def _called(image: Image) -> str:
+    """The system, and of what it is prepared."""
+    if not image.facts.pretty_name:
+        return printable(image.source)
+    _, prepared, command = image.source.partition(", prepared: ")
+    return printable(f"{image.facts.pretty_name}{prepared}{command}")
+
+
 def _let_go(*, dry_run: bool) -> int:
     from farm.app.enter import kept, let_go
 
@@ -309,7 +321,7 @@ def _remove_images(store: Store, rules: Rules, *, dry_run: bool) -> int:
         count += 1
         freed_bytes += each.freed_bytes
         image = each.stored.image
-        what = f"image {each.stored.digest[:12]} {printable(image.facts.pretty_name or image.source) if image else ''}".rstrip()
+        what = f"image {each.stored.digest[:12]} {_called(image) if image else ''}".rstrip()
         about = f"{format_bytes(each.freed_bytes)}, used {_ago(now_s - each.stored.used_at)}"
         click.echo(f"{'would remove' if dry_run else 'removed'} {what}: {about}")
     if count:

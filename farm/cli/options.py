@@ -12,6 +12,7 @@ from farm.cli.places import catalogue as catalogue
 from farm.cli.places import home as home
 from farm.units import parse_bytes, parse_duration_s
 
+_STYLE = "simple"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -40,6 +41,16 @@ def factor(text: str) -> float:
     if not 0 < number <= 1000:
         raise click.BadParameter(f"{text!r} is not a number above 0 and up to 1000")
     return number
+
+
+def _table_style(text: str) -> str:
+    """One of tabulate's formats, which takes any other word for its simplest."""
+    if text != _STYLE:
+        from tabulate import tabulate_formats  # here: few commands draw tables
+
+        if text not in tabulate_formats:
+            raise click.BadParameter(f"no format is called {text!r}; there are {', '.join(tabulate_formats)}")
+    return text
 
 
 def shard(text: str) -> tuple[int, int]:
@@ -122,6 +133,7 @@ def as_json(command: _Command) -> _Command:
 
 def table_format(command: _Command) -> _Command:
     """``--format``: how tabulate draws tables."""
-    return click.option("--format", "style", default="simple", show_default=True, help="Any of tabulate's formats.")(
-        command
+    shown = click.option(
+        "--format", "style", type=_table_style, default=_STYLE, show_default=True, help="Any of tabulate's formats."
     )
+    return shown(command)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 
 import click
+
+from farm.cli.complete import complete_jobs
 
 _REPORTS = click.option("--reports", default="reports", show_default=True, metavar="DIR", help="Where reports are.")
 _RUN = click.option("--run", metavar="RUN", help="The id of a run or the beginning of one; without it the newest.")
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", shell_complete=complete_jobs)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job has ended.")
 @click.option("--attempt", type=click.IntRange(1), metavar="N", help="Which attempt; without it the last.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: where the logs of its attempts are.")
@@ -53,7 +54,7 @@ def logs(job: str, follow: bool, attempt: int | None, as_json: bool, run: str | 
 
 
 @click.command()
-@click.argument("job")
+@click.argument("job", shell_complete=complete_jobs)
 @click.option("--json", "as_json", is_flag=True, help="For programs: the command and its job's outcome.")
 @_RUN
 @_REPORTS
@@ -65,10 +66,11 @@ def repro(job: str, as_json: bool, run: str | None, reports: str) -> None:
     sh -c "$(farm repro unit/alpine-3.19)"
     """
     from farm.app.past import find_job
+    from farm.report.repro import here
     from farm.report.repro import repro as command
 
     found = find_job(reports, job, run)
-    line = command(found.info, found.record.job, directory=os.getcwd())
+    line = command(found.info, found.record.job, directory=here())
     if as_json:
         document = {"run": found.info.id, "job": job, "outcome": found.record.outcome, "command": line}
         click.echo(json.dumps(document, indent=2))

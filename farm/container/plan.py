@@ -19,14 +19,31 @@ belongs to the container's root all the same (setfsuid(2)).
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
-from farm.container.spec import ContainerSpec, Host, MountPoint
+from farm.container.operations import (
+    ROOT,
+    SCRATCH,
+    AttachMount,
+    Bind,
+    BindCgroups,
+    BindInside,
+    DropPrivileges,
+    JoinNetwork,
+    MakeDevices,
+    MakeDirectory,
+    Mount,
+    MountDisk,
+    Operation,
+    PivotRoot,
+    RaiseLoopback,
+    SetHostname,
+    SetPersonality,
+    WriteFile,
+    upper,
+)
+from farm.container.spec import ContainerSpec, Host
 from farm.kernel.mount import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
 from farm.model.build import Network
-
-SCRATCH = "/c"
-ROOT = "/c/root"
 
 MASKED = (
     "/proc/acpi",
@@ -62,182 +79,6 @@ _TERMINALS = 256  # of some 3,000 that the host has
 CGROUP = f"{ROOT}/sys/fs/cgroup"
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """mount(2); ``data`` as the file system takes it."""
-
-    fstype: str
-    target: str
-    flags: int = 0
-    data: str = ""
-    source: str = ""
-
-    @property
-    def step(self) -> str:
-        return f"mount {self.fstype} on {_inside(self.target)}"
-
-
-@dataclass(frozen=True, slots=True)
-class MountDisk:
-    """Mount the block device that came with the request as the scratch space; its file system is ext4."""
-
-    target: str
-    owner: int
-    step: str = "mount disk-backed scratch space"
-
-
-@dataclass(frozen=True, slots=True)
-class Bind:
-    """Bind ``source`` on ``target``, read-only where asked; both are paths that only the farm made."""
-
-    source: str
-    target: str
-    read_only: bool = False
-
-    @property
-    def step(self) -> str:
-        return f"bind {_inside(self.target)}"
-
-
-@dataclass(frozen=True, slots=True)
-class BindInside:
-    """Bind ``source`` at ``target``, a path inside, made where it is not there; links in it lead nowhere outside (B02)."""
-
-    source: str
-    target: str
-    read_only: bool
-
-    @property
-    def step(self) -> str:
-        return f"bind {self.target}"
-
-
-@dataclass(frozen=True, slots=True)
-class AttachMount:
-    """Attach the detached mount that came as further descriptor ``index`` at ``point.target``, as ``BindInside`` does."""
-
-    index: int
-    point: MountPoint
-
-    @property
-    def step(self) -> str:
-        return f"mount {self.point.source} at {self.point.target}"
-
-
-@dataclass(frozen=True, slots=True)
-class BindCgroups:
-    """Show the container's own v1 groups, read-only, below ``target``."""
-
-    target: str
-    step: str = "bind /sys/fs/cgroup"
-
-
-@dataclass(frozen=True, slots=True)
-class MakeDirectory:
-    """A directory of the container's."""
-
-    path: str
-    mode: int = 0o755
-
-    @property
-    def step(self) -> str:
-        return f"mkdir {_inside(self.path)}"
-
-
-@dataclass(frozen=True, slots=True)
-class WriteFile:
-    """A small file of the container's, or one that is there: the kernel's."""
-
-    path: str
-    text: str
-    new: bool = True
-    mode: int = 0o644
-
-    @property
-    def step(self) -> str:
-        return f"write {_inside(self.path)}"
-
-
-@dataclass(frozen=True, slots=True)
-class MakeDevices:
-    """The device nodes and links of a minimal /dev at ``target``."""
-
-    target: str
-    step: str = "populate /dev"
-
-
-@dataclass(frozen=True, slots=True)
-class JoinNetwork:
-    """Enter the network namespace that came as further descriptor ``index``, before anything shows what is in one."""
-
-    index: int
-    step: str = "join network"
-
-
-@dataclass(frozen=True, slots=True)
-class RaiseLoopback:
-    """Bring up ``lo`` of the new network namespace."""
-
-    step: str = "bring up loopback"
-
-
-@dataclass(frozen=True, slots=True)
-class SetHostname:
-    """sethostname(2)."""
-
-    name: str
-    step: str = "set hostname"
-
-
-@dataclass(frozen=True, slots=True)
-class PivotRoot:
-    """pivot_root(2) to ``new_root``, then let go of everything else; verified by the working directory."""
-
-    new_root: str
-    step: str = "pivot_root"
-
-
-@dataclass(frozen=True, slots=True)
-class SetPersonality:
-    """personality(2): kept over fork and exec; comes before the filter, which allows few."""
-
-    domain: int
-    step: str = "set personality"
-
-
-@dataclass(frozen=True, slots=True)
-class DropPrivileges:
-    """Enter the shared user namespace, become its root, keep ``capabilities`` only, take the seccomp filter.
-
-    Where ``capabilities`` are for networks, they get one to count in, but for a container whose network is ``given``.
-    """
-
-    capabilities: int
-    no_new_privs: bool
-    filter_id: int
-    given: bool = False
-    step: str = "drop privileges"
-
-
-Operation = (
-    Mount
-    | MountDisk
-    | Bind
-    | BindInside
-    | AttachMount
-    | BindCgroups
-    | MakeDirectory
-    | WriteFile
-    | MakeDevices
-    | JoinNetwork
-    | RaiseLoopback
-    | SetHostname
-    | PivotRoot
-    | SetPersonality
-    | DropPrivileges
-)
-
-
 def host(id_base: int, *, cgroup2: bool) -> Host:
     """This host, for ``plan``: looks which of the paths to hide this kernel has."""
     there = {path: os.path.isdir(path) for path in (*MASKED, *READ_ONLY) if os.path.lexists(path)}
@@ -264,7 +105,7 @@ def first(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
 
 def identity(spec: ContainerSpec) -> tuple[Operation, ...]:
     """What it is called: all that depends on the host name. As plain files, so that tests may edit or replace them."""
-    etc = f"{_upper(0)}/etc"
+    etc = f"{upper(0)}/etc"
     return (
         WriteFile(f"{etc}/hosts", f"{spec.hosts}127.0.1.1\t{spec.hostname}\n"),
         WriteFile(f"{etc}/hostname", f"{spec.hostname}\n"),
@@ -274,7 +115,7 @@ def identity(spec: ContainerSpec) -> tuple[Operation, ...]:
 
 def middle(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
     """Its file systems, and what is hidden of them."""
-    etc = f"{_upper(0)}/etc"
+    etc = f"{upper(0)}/etc"
     named = [WriteFile(f"{etc}/resolv.conf", spec.resolv_conf)]
     if spec.nsswitch:
         named.append(WriteFile(f"{etc}/nsswitch.conf", spec.nsswitch))
@@ -313,8 +154,8 @@ def _scratch(spec: ContainerSpec, owner: int) -> tuple[Operation, ...]:
 def _layers(spec: ContainerSpec) -> tuple[Operation, ...]:
     made = [MakeDirectory(ROOT)]
     for number in range(len(spec.overlays)):
-        made += [MakeDirectory(_upper(number)), MakeDirectory(_work(number), 0o700)]
-    return (*made, *(MakeDirectory(f"{_upper(0)}/{name}") for name in ("proc", "sys", "dev", "etc")))
+        made += [MakeDirectory(upper(number)), MakeDirectory(_work(number), 0o700)]
+    return (*made, *(MakeDirectory(f"{upper(0)}/{name}") for name in ("proc", "sys", "dev", "etc")))
 
 
 def _overlays(spec: ContainerSpec) -> tuple[Operation, ...]:
@@ -323,7 +164,7 @@ def _overlays(spec: ContainerSpec) -> tuple[Operation, ...]:
             "overlay",
             ROOT if overlay.target == "/" else ROOT + overlay.target,
             MS_NODEV,
-            overlay_options(overlay.lowers, _upper(number), _work(number)),
+            overlay_options(overlay.lowers, upper(number), _work(number)),
             "farm",
         )
         for number, overlay in enumerate(spec.overlays)
@@ -384,21 +225,9 @@ def _hidden(host: Host) -> tuple[Operation, ...]:
     return read_only + masked
 
 
-def _upper(number: int) -> str:
-    return f"{SCRATCH}/upper{number or ''}"
-
-
 def _work(number: int) -> str:
     return f"{SCRATCH}/work{number or ''}"
 
 
 def _escaped(path: str) -> str:
     return path.replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
-
-
-def _inside(path: str) -> str:
-    """``path`` as the container will see it."""
-    for prefix in (ROOT, _upper(0)):
-        if path == prefix or path.startswith(prefix + "/"):
-            return path[len(prefix) :] or "/"
-    return path

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from farm.cgroup.base import Group
-from farm.container import plan
+from farm.container import operations, plan
 from farm.container.socketcall import READS_MEMORY
 from farm.container.spec import ContainerSpec, Host, MountPoint
 from farm.kernel import capability, process
@@ -49,7 +49,7 @@ def program(spec: ContainerSpec, host: Host, group: Group) -> Program:
         terminal=b"",
     )
     first, middle, last = _common(common, host)
-    cgroups = () if host.cgroup2 else lower((plan.BindCgroups(plan.CGROUP),), host, group)
+    cgroups = () if host.cgroup2 else lower((operations.BindCgroups(plan.CGROUP),), host, group)
     return (*enter(host, group), *first, *lower(plan.identity(spec), host, group), *middle, *cgroups, *last)
 
 
@@ -79,12 +79,12 @@ def enter(host: Host, group: Group) -> Program:
     )
 
 
-def lower(operations: tuple[plan.Operation, ...], host: Host, group: Group | None) -> Program:
-    """The calls of ``operations``; ``group`` is for ``BindCgroups`` alone."""
+def lower(planned: tuple[operations.Operation, ...], host: Host, group: Group | None) -> Program:
+    """The calls of ``planned``; ``group`` is for ``BindCgroups`` alone."""
     lowered: list[Call] = []
-    for operation in operations:
+    for operation in planned:
         step = operation.step
-        if isinstance(operation, plan.DropPrivileges):
+        if isinstance(operation, operations.DropPrivileges):
             lowered.append(("open log to the container", "own_output", (host.id_base,)))
             lowered.append((step, "create_as", (0,)))
         lowered.extend((step, call, arguments) for call, arguments in _lowered(operation, host, group))
@@ -94,38 +94,38 @@ def lower(operations: tuple[plan.Operation, ...], host: Host, group: Group | Non
 _Bare = tuple[str, tuple[Argument, ...]]
 
 
-def _lowered(operation: plan.Operation, host: Host, group: Group | None) -> tuple[_Bare, ...]:
+def _lowered(operation: operations.Operation, host: Host, group: Group | None) -> tuple[_Bare, ...]:
     match operation:
-        case plan.Mount(fstype, target, flags, data, source):
+        case operations.Mount(fstype, target, flags, data, source):
             return (_mount(source, target, fstype, flags, data),)
-        case plan.MountDisk(target, owner):
+        case operations.MountDisk(target, owner):
             return (("mount_disk", (target, owner)),)
-        case plan.Bind(source, target, read_only):
+        case operations.Bind(source, target, read_only):
             bind = _mount(source, target, "", MS_BIND)
             return (bind, ("make_read_only", (os.fsencode(target), 0))) if read_only else (bind,)
-        case plan.BindInside(source, target, read_only):
-            return (("bind_inside", (source, plan.ROOT, target, int(read_only))),)
-        case plan.AttachMount(index, point):
+        case operations.BindInside(source, target, read_only):
+            return (("bind_inside", (source, operations.ROOT, target, int(read_only))),)
+        case operations.AttachMount(index, point):
             return _attached(index, point)
-        case plan.BindCgroups(target):
+        case operations.BindCgroups(target):
             return _cgroups(target, group) if group is not None else ()
-        case plan.MakeDirectory(path, mode):
+        case operations.MakeDirectory(path, mode):
             return (("make_directory", (path, mode)),)
-        case plan.WriteFile(path, text, new, mode):
+        case operations.WriteFile(path, text, new, mode):
             return (("create", (path, text, mode)) if new else ("write", (path, text)),)
-        case plan.MakeDevices(target):
+        case operations.MakeDevices(target):
             return _devices(target)
-        case plan.JoinNetwork(index):
+        case operations.JoinNetwork(index):
             return (("join_network", (index,)),)
-        case plan.RaiseLoopback():
+        case operations.RaiseLoopback():
             return (("raise_loopback", ()),)
-        case plan.SetHostname(name):
+        case operations.SetHostname(name):
             return (("set_hostname", (name,)),)
-        case plan.PivotRoot(new_root):
+        case operations.PivotRoot(new_root):
             return (("pivot_root", (new_root,)),)
-        case plan.SetPersonality(domain):
+        case operations.SetPersonality(domain):
             return (("set_personality", (domain,)),)
-        case plan.DropPrivileges():
+        case operations.DropPrivileges():
             return _privileges(operation, user_namespace=host.id_base > 0)
 
 
@@ -135,8 +135,8 @@ def _mount(source: str, target: str, fstype: str, flags: int, data: str = "") ->
 
 def _attached(index: int, point: MountPoint) -> tuple[_Bare, ...]:
     if point.mode is not MountMode.OVERLAY:
-        return (("attach_inside", (index, plan.ROOT, point.target, int(point.mode is MountMode.RO))),)
-    own = f"{plan.SCRATCH}/mount{index}"
+        return (("attach_inside", (index, operations.ROOT, point.target, int(point.mode is MountMode.RO))),)
+    own = f"{operations.SCRATCH}/mount{index}"
     lower, upper, work, merged = (f"{own}/{name}" for name in ("lower", "upper", "work", "merged"))
     options = plan.overlay_options((lower,), upper, work)
     shown = f"{merged}/{point.name}" if point.name else merged
@@ -146,7 +146,7 @@ def _attached(index: int, point: MountPoint) -> tuple[_Bare, ...]:
         ("attach", (index, lower)),
         ("make_alike", (upper, lower)),
         _mount("farm", merged, "overlay", MS_NODEV, options),
-        ("bind_inside", (shown, plan.ROOT, point.target, 0)),
+        ("bind_inside", (shown, operations.ROOT, point.target, 0)),
     )
 
 
@@ -172,7 +172,7 @@ def _devices(target: str) -> tuple[_Bare, ...]:
     )
 
 
-def _privileges(dropped: plan.DropPrivileges, *, user_namespace: bool) -> tuple[_Bare, ...]:
+def _privileges(dropped: operations.DropPrivileges, *, user_namespace: bool) -> tuple[_Bare, ...]:
     """Enter the shared user namespace and give up what the container must not have."""
     kept, filter_id = dropped.capabilities, dropped.filter_id
     made: list[_Bare] = _namespaces(kept, own_network=not dropped.given) if user_namespace else []

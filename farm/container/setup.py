@@ -214,6 +214,10 @@ def _move_inside(tree: int, root: str, target: str) -> None:
         try:
             if files.file_system(point) in files.KERNEL_FILE_SYSTEMS:
                 raise KernelError("move_mount", errno.EPERM, (target,), "it leads to the kernel's own files")
+            if (os.fstat(point).st_mode & _FILE_TYPE == _DIRECTORY) != is_directory:
+                there, given = ("a file", "a folder") if is_directory else ("a folder", "a file")
+                hint = f"the image has {there} there, and the source is {given}"
+                raise KernelError("move_mount", errno.ENOTDIR, (target,), hint)
             m.move_mount(tree, "", dir_fd=point)
         finally:
             os.close(point)

@@ -98,7 +98,9 @@ def _reason(ended: Ended, build: Build, *, timed_out: bool) -> str:
         skip_exit_code=-1,
     )
     if found.failure is not None:
-        raise FarmError(f"cannot run the {build.name}: {found.failure.step}", found.failure.message, found.failure.hint)
+        raise FarmError(
+            f"cannot run the {build.name}: {found.failure.step}", found.failure.message, found.failure.remedy
+        )
     return "" if found.outcome is Outcome.PASSED else found.reason
 
 
@@ -109,7 +111,7 @@ def _spec(build: Build, capabilities: int) -> ContainerSpec:
         overlays=build.overlays,
         argv=build.argv,
         environment=tuple(given.items()),
-        hostname=host_name(build.name),
+        hostname=host_name(build.hostname or build.name),
         limits=build.limits,
         capabilities=capabilities,
         filter_id=1,

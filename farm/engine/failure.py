@@ -33,7 +33,11 @@ def errored(work: Work, started_at: float, step: str, error: Exception) -> Attem
     """The attempt that ended as ``error`` before it had a container."""
     number = error.errno or 0 if isinstance(error, OSError) else 0
     hint = error.remedy if isinstance(error, FarmError) else getattr(error, "hint", "")
-    failure = Failure(step, str(error), number, hint)
+    # In one line, for that is what reports give it; the remedy is told beside it.
+    text = (
+        "; ".join(each for each in (error.brief, error.detail) if each) if isinstance(error, FarmError) else str(error)
+    )
+    failure = Failure(step, text, number, hint)
     return Attempt(
         job_id=work.job.id,
         number=work.number,

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 
 from farm.container.spec import ContainerSpec
 from farm.engine import abi, artifacts, direct, secrets, verdict
@@ -39,7 +40,6 @@ from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
 from farm.model.paths import host_name, safe_name
 from farm.model.ports import EngineInfo, Work
-from farm.model.service import Service
 
 LOG_CAP_BYTES = 64 << 20
 GRACE_S = 5.0
@@ -155,15 +155,12 @@ class LocalEngine:
         with step("launch"):
             client = await self._zygote()
             self._check_opt_outs(job)
+            spec = partial(service_spec, work, self._run_id, self._filter(client, capability.mask(capability.DEFAULT)))
         values = tuple(hidden.values())
         services = Services(client, log, null_fd=self._null_fd, log_cap_bytes=self._log_cap_bytes, hidden=values)
         self._running[job.id] = services
         if job.id in self._cancelled:
             services.kill()
-
-        def spec(service: Service) -> ContainerSpec:
-            return service_spec(work, service, self._run_id, self._filter(client, capability.mask(capability.DEFAULT)))
-
         async with surrounded(job, services, self._networks, spec, client.userns_fd(_capabilities(job))) as around:
             yield around
 

@@ -120,8 +120,12 @@ class Networks:
                 except FarmError as error:
                     self._unable = error  # it would be the same for every other job
                     raise
+                try:
+                    await outside.start()
+                except BaseException:
+                    await self._in_thread(outside.router.close)
+                    raise
                 self._outside = outside
-                await outside.start()
             return self._outside
 
     async def _in_thread(self, call: Callable[_P, _T], *args: _P.args, **_: _P.kwargs) -> _T:

@@ -1,7 +1,7 @@
 """The services of one attempt: further containers in its network, there before its own and gone with it.
 
 Each has a log of its own beside the job's, ``<attempt>.<service>.log``, and what its checks print is in another one,
-``<attempt>.<service>.healthcheck.log``. They are started one after another, each when the one
+``<attempt>.<service>@healthcheck.log``. They are started one after another, each when the one
 before is healthy: its healthcheck, run in its own container, has exited with 0; without one, its command has started. A service
 that does not get there is an error of the attempt, for the test never ran. One that ends later does not end the job: the job's
 log says so, and the test finds out for itself.
@@ -10,7 +10,6 @@ log says so, and the test finds out for itself.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -99,9 +98,11 @@ class Services:
         container.ended.add_done_callback(lambda _: running.spoke.set())
         container.listen(running.heard)
         if not await self._until(running, lambda: running.started, _START_LIMIT_S):
+            if container.unborn:  # the zygote hangs
+                self._client.give_up()
             raise self._unwell(running, f"its command has not started after {_START_LIMIT_S:g} s")
         if service.healthcheck is not None and not self._given_up.done():
-            said = self._captured(f"{service.name}.healthcheck")
+            said = self._captured(f"{service.name}/healthcheck")
             try:
                 await self._check(running, service.healthcheck, dict(spec.environment), said)
             finally:
@@ -124,9 +125,15 @@ class Services:
         for each in reversed(running):
             each.container.kill()
         for each in running:
+            if not (await asyncio.wait((each.container.ended,), timeout=_START_LIMIT_S))[0]:
+                self._client.give_up()
             await each.container.ended
-            with contextlib.suppress(OSError):  # the disk is full: what came until then is kept
+            try:
                 await each.log.finish()
+            except OSError:
+                pass  # the disk is full: what came until then is kept
+            finally:
+                each.log.close()
 
     def _captured(self, name: str) -> LogCapture:
         """A log beside the job's."""
@@ -181,14 +188,14 @@ class Services:
         lines = last_lines(running.log.path)
         name = running.service.name
         ended = running.container.ended
-        brief = f"the service {name} is not healthy"
+        brief = "is not healthy"
         if ended.done():
             failure = ended.result().failure
-            brief, why = f"the service {name} ended before the job began", _words(ended.result())
+            brief, why = "ended before the job began", _words(ended.result())
             if failure is not None:
-                brief = f"the service {name} could not be started"
+                brief = "could not be started"
         detail = f"{why}; its last line: {lines[-1]}" if lines else f"{why}; it printed nothing"
-        self._log.note(f"{brief}: {why}")
+        self._log.note(f"the service {name} {brief}: {why}")
         for line in lines:
             self._log.note(f"{name}: {line}")
         return FarmError(brief, detail, f"see its log, {os.path.basename(running.log.path)} beside the job's")

@@ -191,7 +191,7 @@ def _raw(fd: int) -> Iterator[None]:
 
 def _exit_code(ended: Ended) -> int:
     if ended.failure is not None:
-        raise FarmError(f"cannot start the shell: {ended.failure.step}", ended.failure.message, ended.failure.hint)
+        raise FarmError(f"cannot start the shell: {ended.failure.step}", ended.failure.message, ended.failure.remedy)
     if ended.status is None:
         raise FarmError("the container ended before its shell", "", "was it out of memory? farm shell has a quota too")
     return os.waitstatus_to_exitcode(ended.status)

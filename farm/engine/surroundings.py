@@ -68,7 +68,7 @@ async def surrounded(
             networks.leave(joined)
 
 
-def service_spec(work: Work, service: Service, run_id: str, filter_id: int) -> ContainerSpec:
+def service_spec(work: Work, run_id: str, filter_id: int, service: Service) -> ContainerSpec:
     """The container of ``service``, but for its network. Raises ``FarmError`` where ``work`` has no image for it."""
     image = work.service_images.get(service.distro)
     if image is None:

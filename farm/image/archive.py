@@ -1,73 +1,100 @@
-"""Members of a tar archive, read strictly: ``tarfile`` parses headers, nothing else of it is used.
+"""Members of a tar archive, read strictly: a header that cannot be read is an error and never the end of the archive.
 
-``tarfile`` takes a header it cannot read for the end of the archive. Here that is an error, as is an archive without the
-two zero blocks that end one: an image is whole or it is not there.
+So is an archive without a block of zeros to end it: an image is whole or it is not there.
 """
 
 from __future__ import annotations
 
-import struct
-import tarfile
-from collections.abc import Iterator
-from typing import IO, cast
-
 from farm.errors import ImageError
-from farm.image.stream import Stream
+from farm.image.extended import Pax, long_name, map_in_data, old_map
+from farm.image.header import BLOCK_BYTES, DamagedError, Member, parse
 
-# What a header made up by an enemy raises in the parser, apart from what it raises on purpose.
-_BROKEN = (
-    tarfile.HeaderError,
-    tarfile.ReadError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    UnicodeError,
-    ValueError,
-    struct.error,
-)
+TYPE_CHECKING = False  # see ``packed``
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from farm.image.stream import Stream
+
+_END = bytes(BLOCK_BYTES)
+_PAX, _GLOBAL, _LONG_NAME, _LONG_LINK, _SPARSE = (b"x", b"X"), b"g", b"L", b"K", b"S"
 
 
-class _Reader(tarfile.TarFile):
-    """One member after the other from a stream; keeps none of them."""
+def members(stream: Stream, most_header_bytes: int) -> Iterator[Member]:
+    """Members in the archive's order; before the next one is asked for, the data of one may be read from ``stream``.
 
-    def next(self) -> tarfile.TarInfo | None:
-        position = self.fileobj.tell() if self.fileobj else 0
-        if self.offset < position:
-            raise ImageError("the archive is damaged", f"byte {position} refers back to byte {self.offset}")
-        assert self.fileobj is not None
-        self.fileobj.seek(self.offset)
-        try:
-            member = tarfile.TarInfo.fromtarfile(self)
-        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # as old as the others, but not in typeshed
-            return None
-        except tarfile.EmptyHeaderError as error:  # type: ignore[attr-defined]
-            raise ImageError("the archive is cut short", "it ends without an end mark") from error
-        if member.size < 0 or self.offset < self.fileobj.tell():
-            raise ImageError("the archive is damaged", f"member {member.name!r} has a size of {member.size}")
-        return member
-
-
-def members(stream: Stream) -> Iterator[tarfile.TarInfo]:
-    """Members in the archive's order; before the next one is asked for, the data of one may be read from ``stream``."""
-    reader = None
+    Raises ``ImageError`` for what is no archive, damaged or cut short. A header takes ``most_header_bytes``.
+    """
+    reader = _Reader(stream, most_header_bytes)
     while True:
         try:
-            if reader is None:
-                # The constructor reads the first member.
-                reader = _Reader(
-                    fileobj=cast(IO[bytes], stream), mode="r", encoding="utf-8", errors="surrogateescape", errorlevel=2
-                )
-                member = reader.firstmember  # type: ignore[attr-defined]  # not in typeshed
-            else:
-                member = reader.next()
-        except _BROKEN as error:
-            kind = "damaged" if stream.tell() > tarfile.BLOCKSIZE else "no tar archive"
-            raise ImageError(
-                f"the file is {kind}", f"at byte {stream.tell()}: {error or type(error).__name__}"
-            ) from error
+            member = reader.next()
+        except DamagedError as error:
+            kind = "damaged" if stream.tell() > BLOCK_BYTES else "no tar archive"
+            raise ImageError(f"the file is {kind}", f"at byte {stream.tell()}: {error}") from error
         if member is None:
             stream.drain()
             return
         yield member
+
+
+class _Reader:
+    """Goes from header to header; keeps none of them but the archive's own."""
+
+    def __init__(self, stream: Stream, most_header_bytes: int) -> None:
+        self._stream = stream
+        self._most_header_bytes = most_header_bytes
+        self._end = 0  # of the data of the member before
+        self._global = Pax()
+
+    def next(self) -> Member | None:
+        """The next member, or None at the end of the archive."""
+        stream = self._stream
+        if stream.tell() > self._end:
+            raise DamagedError("a sparse file has more data in its map than in the archive")
+        stream.skip(self._end - stream.tell())
+        pax: Pax | None = None
+        name = link = ""
+        while True:
+            block = stream.read(BLOCK_BYTES)
+            if len(block) < BLOCK_BYTES:
+                raise ImageError("the archive is cut short", "it ends without an end mark")
+            if block == _END:
+                return None
+            member = parse(block)
+            if member.flag in _PAX:
+                pax = pax or Pax(self._global.values)
+                pax.read(self._data_of(member))
+            elif member.flag == _GLOBAL:
+                self._global.read(self._data_of(member))
+            elif member.flag == _LONG_NAME:
+                name = long_name(self._data_of(member))
+            elif member.flag == _LONG_LINK:
+                link = long_name(self._data_of(member))
+            else:
+                break
+        member.name, member.link = name or member.name, link or member.link
+        self._complete(member, pax or self._global, block)
+        return member
+
+    def _complete(self, member: Member, pax: Pax, block: bytes) -> None:
+        """What follows the header itself; leaves the stream where the member's data begins."""
+        stream = self._stream
+        if pax.values:
+            pax.apply(member)
+        if member.flag == _SPARSE:
+            member.pieces, member.size = old_map(block, stream.read)
+        data_at = stream.tell()
+        if pax.map_is_in_data and member.pieces is not None:
+            member.pieces = map_in_data(stream.read, min(self._most_header_bytes, member.data_bytes))
+        self._end = data_at + _filled(member.data_bytes)
+
+    def _data_of(self, member: Member) -> bytes:
+        """What a header of headers holds."""
+        data = self._stream.read(_filled(member.data_bytes))
+        if len(data) < member.data_bytes:
+            raise ImageError("the archive is cut short", f"in the header of {len(data)} bytes before it ends")
+        return data[: member.data_bytes]
+
+
+def _filled(size: int) -> int:
+    return -(-size // BLOCK_BYTES) * BLOCK_BYTES

@@ -15,8 +15,9 @@ import time
 
 from farm.errors import ImageError
 from farm.image import host, trees
-from farm.image.building import carry_out
+from farm.image.building import carry_out, weighed
 from farm.image.facts import read_facts
+from farm.image.limits import UnpackLimits
 from farm.image.progress import Said
 from farm.image.recipes import DATABASES, HOST_DATABASES, TARGET, script
 from farm.image.record import Details
@@ -46,12 +47,19 @@ def bootstrapped(source: Source, store: Store) -> Image | None:
 
 
 def bootstrap(
-    source: Source, store: Store, builder: Builder, stopped: Stopped, said: Said, *, fresh: bool = False
+    source: Source,
+    store: Store,
+    builder: Builder,
+    stopped: Stopped,
+    said: Said,
+    limits: UnpackLimits,
+    *,
+    fresh: bool = False,
 ) -> Image:
     """The image of the recipe of ``source``, from the store unless ``fresh``, or made now.
 
     Of several processes that want it one makes it, and the others take what that one made. Raises ``BuildError`` where the
-    tool failed.
+    tool failed, or made more than ``limits`` allow to one archive.
     """
     recipe = source.recipe
     if recipe is None:
@@ -65,12 +73,20 @@ def bootstrap(
             return made  # by another process, while we waited
         if staging is None:
             raise ImageError(f"an image has the name of the {source.path}", "", "remove it: farm image rm")
-        image = _made(source, recipe, staging, store, builder, said)
+        image = _made(source, recipe, staging, store, builder, said, limits)
         remember(store.references_dir, _address(source), Known(image.digest))
         return image
 
 
-def _made(source: Source, recipe: Recipe, staging: Staging, store: Store, builder: Builder, said: Said) -> Image:
+def _made(
+    source: Source,
+    recipe: Recipe,
+    staging: Staging,
+    store: Store,
+    builder: Builder,
+    said: Said,
+    limits: UnpackLimits,
+) -> Image:
     root, scratch = os.path.join(staging.path, "rootfs"), os.path.join(staging.path, _SCRATCH)
     for folder in (root, scratch):
         os.mkdir(folder, 0o755)
@@ -88,12 +104,13 @@ def _made(source: Source, recipe: Recipe, staging: Staging, store: Store, builde
             timeout_s=_TIMEOUT_S,
             limits=Limits(cpus=float(os.cpu_count() or 1), memory_bytes=_MEMORY_BYTES, pids=_PIDS),
         )
-        carry_out(build, _key(source), staging, store, builder, said, remedy=_REMEDY)
+        carry_out(build, _key(source), staging, store, builder, said, lambda _: _REMEDY)
     trees.remove(staging.fd, _SCRATCH)
     if not any(os.path.lexists(os.path.join(root, each)) for each in ("usr", "bin")):
         raise ImageError(f"the {source.path} left no root filesystem", "", _REMEDY)
     syncfs(staging.fd)
-    image = Image("", source.path, (Overlay("/", (root,)),), read_facts(root), trees.bytes_of(root))
+    size_bytes = weighed(build, root, _key(source), staging, store, limits.total_bytes)
+    image = Image("", source.path, (Overlay("/", (root,)),), read_facts(root), size_bytes)
     return store.commit(staging, image, Details(time.time()))
 
 

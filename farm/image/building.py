@@ -5,24 +5,32 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Callable
+from typing import TypeAlias
 
 from farm.errors import DiskError, GivenUpError, ImageError
 from farm.image import failed, trees
+from farm.image.limits import SIZE_VARIABLE
 from farm.image.progress import Said
 from farm.image.store import Staging, Store
 from farm.image.unpacking import Stopped
 from farm.kernel.files import syncfs
 from farm.model.build import Build
 from farm.model.ports import Builder
+from farm.units import format_bytes
 
 LOG = "log"
 """In the image's own folder: what was printed when it was built."""
+
+Advice: TypeAlias = Callable[[list[str]], str]
+"""The remedy for a command that failed, by the last lines of what it printed."""
 
 _SAID_EVERY_S = 1.0
 _SPARE_BYTES = 256 << 20
 _SPARE_FILES = 4096
 _TAIL_BYTES = 4096
 _QUOTED_LINES = 5
+_TELLING_LINES = 20
 
 
 class BuildError(ImageError):
@@ -41,11 +49,11 @@ class BuildError(ImageError):
 
 
 def carry_out(
-    build: Build, key: str, staging: Staging, store: Store, builder: Builder, said: Said, *, remedy: str = ""
+    build: Build, key: str, staging: Staging, store: Store, builder: Builder, said: Said, advice: Advice
 ) -> None:
     """Run ``build``, whose files are in ``staging``, and wait until they are on the disk.
 
-    ``key``, 64 hex digits, names the log where it fails. Raises ``BuildError`` with ``remedy`` for a command that failed,
+    ``key``, 64 hex digits, names the log where it fails. Raises ``BuildError`` with ``advice`` for a command that failed,
     ``DiskError`` where the disk gets full, ``GivenUpError``.
     """
     log_path = os.path.join(staging.path, LOG)
@@ -53,8 +61,26 @@ def carry_out(
     reason = builder.build(build, log_path, watch)
     if reason:
         kept = failed.keep(store.failed_dir, log_path, key)
-        raise BuildError(f"the {build.name} failed", reason, remedy, kept)
+        raise BuildError(f"the {build.name} failed", reason, advice(_last_lines(kept, _TELLING_LINES)), kept)
     syncfs(staging.fd)
+
+
+def weighed(build: Build, folder: str, key: str, staging: Staging, store: Store, most_bytes: int) -> int:
+    """What the files in ``folder`` hold that ``build`` left there, holes included. ``BuildError`` past ``most_bytes``.
+
+    All of it is read for the list of the image's files, after the build and its timeout: a hole costs no disk, but as much
+    time as data.
+    """
+    size_bytes = trees.bytes_of(folder)
+    if size_bytes > most_bytes:
+        kept = failed.keep(store.failed_dir, os.path.join(staging.path, LOG), key)
+        raise BuildError(
+            f"the {build.name} wrote too much",
+            f"its files hold {format_bytes(size_bytes)}, holes included, more than {format_bytes(most_bytes)}",
+            f"remove what is not needed, or set {SIZE_VARIABLE}",
+            kept,
+        )
+    return size_bytes
 
 
 def layers(scratch_fd: int, count: int, upper: str) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from farm.kernel.userns import IdMap
 from farm.model.distro import Distro, Image, Source, SourceKind
 from farm.model.machine import best
 from farm.model.ports import Builder
+from farm.model.reference import HOST
 
 _LIMITS = UnpackLimits()
 _FILES = (SourceKind.TARBALL, SourceKind.DIRECTORY)
@@ -28,11 +29,17 @@ _FILES = (SourceKind.TARBALL, SourceKind.DIRECTORY)
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The image and the source it is of. ``why`` is empty for the first source, and says else why it was not that."""
+    """The image and the source it is of. ``why`` is empty for the first source, and says else why it was not that.
+
+    ``unasked``: it is known by its digest and was there already, so that nobody was asked for it. ``tried`` has a line for
+    each source where a certain image was wanted and none of several gave it.
+    """
 
     image: Image
     source: Source
     why: str = ""
+    unasked: bool = False
+    tried: tuple[str, ...] = ()
 
 
 def first_of(
@@ -46,8 +53,12 @@ def first_of(
     said: Said = lambda *_: None,
     builder: Builder | None = None,
     fresh: bool = False,
+    locked: str = "",
 ) -> Chosen:
     """The image of ``distro``; the arguments are those of ``resolve``.
+
+    ``locked`` is the digest of the image that is wanted, or ``host``: sources that are known to lead to it come first, and one
+    that gives another image is passed over. Where none gives it, that other image is returned.
 
     Raises ``ImageError`` where no source serves, with a line for each (``BuildError`` where one is a build), and without a
     try where this machine cannot run it; ``DiskError`` at once, because the next source needs the same disk.
@@ -59,12 +70,20 @@ def first_of(
         raise ImageError(f"{distro.name} is for {machines}", f"this machine is {machine}", "run it on one of those")
     if len(distro.arch) > 1 and wanted != machine:
         distro = replace(distro, sources=tuple(replace(each, arch=wanted) for each in distro.sources))
-    if len(distro.sources) > 1 and not fresh and (there := _stored(distro, store, stopped)) is not None:
-        return there
     failures: list[str] = []
+    preferred = distro.sources[0]
+    if len(distro.sources) > 1 and locked:
+        distro = replace(distro, sources=_likeliest_first(distro, store, stopped, locked))
+    elif len(distro.sources) > 1 and not fresh and (there := _stored(distro, store, stopped)) is not None:
+        return there
+    other: Chosen | None = None
     log_path = ""
     given = (store, id_map, stopped, limits)
     for source in distro.sources:
+        if other is not None and source.kind is SourceKind.BOOTSTRAP:
+            failures.append(f"{source.path}: it was not made, because one that is made anew is another image")
+            continue
+        unasked = source.kind is SourceKind.URL and source.sha256 is not None and known(source, store) is not None
         try:
             image = resolve(source, *given, progress=progress, said=said, builder=builder, fresh=fresh)
         except (GivenUpError, DiskError):
@@ -76,11 +95,37 @@ def first_of(
             if isinstance(error, BuildError) and not log_path:
                 log_path = error.log_path
         else:
-            return Chosen(image, source, "; ".join(failures))
+            why = "; ".join(failures) or ("it is the locked image" if source is not preferred else "")
+            found = Chosen(image, source, why, unasked)
+            if not locked or _locked_as(image) == locked:
+                return found
+            failures.append(f"{source.path or source.kind}: it is {_locked_as(image)}")
+            other = other or found
+    if other is not None:
+        return replace(other, tried=tuple(failures) if len(distro.sources) > 1 else ())
     brief, remedy = f"none of the {len(failures)} sources of {distro.name} serves", "mend one, or add another"
     if log_path:
         raise BuildError(brief, "\n".join(failures), remedy, log_path)
     raise ImageError(brief, "\n".join(failures), remedy)
+
+
+def _likeliest_first(distro: Distro, store: Store, stopped: Stopped, locked: str) -> tuple[Source, ...]:
+    """The sources of ``distro``: those that lead to ``locked``, then those that may, then recipes, which would not again."""
+
+    def rank(source: Source) -> int:
+        if locked in (source.sha256, source.kind.value) or source.path.endswith(f"@sha256:{locked}"):
+            return 0
+        found = known(source, store, stopped)
+        if found is not None and _locked_as(found) == locked:
+            return 0
+        return 2 if source.kind is SourceKind.BOOTSTRAP else 1
+
+    return tuple(sorted(distro.sources, key=rank))
+
+
+def _locked_as(image: Image) -> str:
+    """What a lock file calls ``image``."""
+    return HOST if image.source == HOST else image.digest
 
 
 def _stored(distro: Distro, store: Store, stopped: Stopped) -> Chosen | None:

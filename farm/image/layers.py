@@ -13,7 +13,6 @@ import os
 import platform
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
@@ -41,9 +40,7 @@ def unpack_layers(
     dropped: dict[str, int] = {}
     confined = ""
     for layer in layers:
-        left = replace(
-            limits, members=max(0, limits.members - members), total_bytes=max(0, limits.total_bytes - size_bytes)
-        )
+        left = limits.less(members, size_bytes)
         with layer() as (fd, name):
             done = unpack(fd, name, root, id_map, left, stopped, layer=True)
         members, size_bytes, confined = members + done.members, size_bytes + done.size_bytes, done.confined

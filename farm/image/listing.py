@@ -15,6 +15,7 @@ A tree may be deeper than a path can be long: one descriptor is all that is open
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -118,7 +119,7 @@ class _Walk:
         content, time_s = b"-", b"-"
         seen = about.st_ino in self._linked
         if stat.S_ISREG(about.st_mode):
-            content = self._linked[about.st_ino] if seen else _content(fd, name, self._stopped)
+            content = self._linked[about.st_ino] if seen else _content(fd, name, about, self._stopped)
             time_s = b"%d" % int(about.st_mtime)
             if about.st_nlink > 1:
                 self._linked[about.st_ino] = content
@@ -149,11 +150,11 @@ def _moved(fd: int, name: str) -> int:
     return there
 
 
-def _content(dir_fd: int, name: str, stopped: Stopped) -> bytes:
+def _content(dir_fd: int, name: str, about: os.stat_result, stopped: Stopped) -> bytes:
     fd = os.open(name, _FILE, dir_fd=dir_fd)
     try:
         total = hashlib.sha256()
-        while data := os.read(fd, _CHUNK_BYTES):
+        for data in _with_holes(fd, about.st_size) if about.st_blocks * 512 < about.st_size else _read(fd):
             if stopped():
                 raise GivenUpError(name)
             total.update(data)
@@ -162,6 +163,36 @@ def _content(dir_fd: int, name: str, stopped: Stopped) -> bytes:
         raise OSError(error.errno, error.strerror, name) from error
     finally:
         os.close(fd)
+
+
+def _read(fd: int) -> Iterator[bytes]:
+    while data := os.read(fd, _CHUNK_BYTES):
+        yield data
+
+
+def _with_holes(fd: int, size_bytes: int) -> Iterator[bytes | memoryview]:
+    """What ``_read`` yields, but no hole is read: that takes five times as long as its zeros do, and room in the page cache."""
+    at, zeros = 0, memoryview(bytes(_CHUNK_BYTES))
+    while at < size_bytes:
+        try:
+            there = os.lseek(fd, at, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno != errno.ENXIO:  # no data beyond
+                raise
+            there = size_bytes
+        while at < there:
+            yield zeros[: there - at]
+            at += min(_CHUNK_BYTES, there - at)
+        if at >= size_bytes:
+            return
+        end = os.lseek(fd, at, os.SEEK_HOLE)
+        os.lseek(fd, at, os.SEEK_SET)
+        while at < end:
+            data = os.read(fd, min(_CHUNK_BYTES, end - at))
+            if not data:
+                return  # it was cut meanwhile
+            yield data
+            at += len(data)
 
 
 def _sorted(names: Iterable[str]) -> list[tuple[bytes, str]]:

@@ -17,9 +17,10 @@ import time
 from dataclasses import dataclass, field
 
 from farm.errors import ImageError
-from farm.image import trees
-from farm.image.building import carry_out, layers
+from farm.image.advice import advice
+from farm.image.building import carry_out, layers, weighed
 from farm.image.digests import DigestCache
+from farm.image.limits import UnpackLimits
 from farm.image.progress import Said
 from farm.image.record import Details
 from farm.image.store import Staging, Store
@@ -28,15 +29,20 @@ from farm.model.build import UPPER, Bind, Build, Network
 from farm.model.distro import Image, Overlay
 from farm.model.limits import Limits
 from farm.model.ports import Builder
+from farm.model.reference import HOST
 
 _FORMAT = 1  # of what is made here: layers of another format are not taken for these
 _LAYERS = "layers"
-_NO_NETWORK = "it had no network: if it needs one, write prepare: {run: ..., network: host}"
+_GIST_CHARACTERS = 60
+_MOST_BYTES = UnpackLimits().total_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """A command that prepares an image: ``argv`` is the shell and the ``script``, ``name`` the distro's."""
+    """A command that prepares an image: ``argv`` is the shell and the ``script``, ``name`` the distro's.
+
+    ``called`` says in messages which of the distro's prepared images it is, where that needs saying.
+    """
 
     name: str
     script: str
@@ -46,15 +52,22 @@ class Preparation:
     binds: tuple[Bind, ...] = ()
     timeout_s: float = 1800.0
     limits: Limits = field(default_factory=Limits)
+    called: str = ""
 
 
 def prepared(
-    base: Image, wanted: Preparation, store: Store, builder: Builder, stopped: Stopped, said: Said
+    base: Image,
+    wanted: Preparation,
+    store: Store,
+    builder: Builder,
+    stopped: Stopped,
+    said: Said,
+    most_bytes: int = _MOST_BYTES,
 ) -> tuple[Image, bool]:
     """``base`` with what ``wanted`` wrote over it, from the store or made now; whether it was made now.
 
-    Of several processes that want it one makes it, and the others wait. Raises ``BuildError`` where the command failed,
-    ``RemovedError`` where ``base`` is gone.
+    Of several processes that want it one makes it, and the others wait. Raises ``BuildError`` where the command failed
+    or wrote files of more than ``most_bytes``, ``RemovedError`` where ``base`` is gone.
     """
     digest = key(base, wanted, store, stopped)
     with store.hold(base.digest, use=False):
@@ -63,7 +76,7 @@ def prepared(
             return _over(found, base), False
         with store.making(digest, stopped) as staging:
             if staging is not None:
-                return _over(_made(base, wanted, digest, staging, store, builder, said), base), True
+                return _over(_made(base, wanted, digest, staging, store, builder, said, most_bytes), base), True
         found = store.lookup(digest)
         if found is None:
             raise ImageError(f"image {digest[:12]} was removed", wanted.name, "run it again to prepare it anew")
@@ -99,12 +112,20 @@ def _content(path: str, cache: DigestCache, stopped: Stopped) -> str:
 
 
 def _made(
-    base: Image, wanted: Preparation, digest: str, staging: Staging, store: Store, builder: Builder, said: Said
+    base: Image,
+    wanted: Preparation,
+    digest: str,
+    staging: Staging,
+    store: Store,
+    builder: Builder,
+    said: Said,
+    most_bytes: int,
 ) -> Image:
     scratch = os.path.join(staging.path, _LAYERS)
     os.mkdir(scratch, 0o755)
     build = Build(
-        name=f"prepare of {wanted.name}",
+        name=f"prepare of {wanted.called or wanted.name}",
+        hostname=f"prepare of {wanted.name}",
         overlays=base.overlays,
         argv=wanted.argv,
         scratch_dir=scratch,
@@ -115,8 +136,16 @@ def _made(
         limits=wanted.limits,
         arch=base.facts.arch,
     )
-    remedy = _NO_NETWORK if wanted.network is Network.NONE else ""
-    carry_out(build, digest, staging, store, builder, said, remedy=remedy)
+    on_host = base.source == HOST
+    carry_out(
+        build,
+        digest,
+        staging,
+        store,
+        builder,
+        said,
+        lambda lines: advice(wanted.script, lines, wanted.network, on_host=on_host),
+    )
     fd = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         names = layers(fd, len(base.overlays), UPPER)
@@ -126,9 +155,16 @@ def _made(
         Overlay(each.target, (os.path.join(scratch, name), *each.lowers))
         for each, name in zip(base.overlays, names, strict=True)
     )
-    size_bytes = base.size_bytes + trees.bytes_of(scratch)
-    image = Image(digest, f"{base.source}, prepared", overlays, base.facts, size_bytes)
+    size_bytes = base.size_bytes + weighed(build, scratch, digest, staging, store, most_bytes)
+    image = Image(digest, f"{base.source}, prepared: {_gist(wanted.script)}", overlays, base.facts, size_bytes)
     return store.commit(staging, image, Details(time.time()))
+
+
+def _gist(script: str) -> str:
+    """The first line of ``script`` that does something, for people who have several images before them."""
+    lines = (" ".join(line.split()) for line in script.splitlines())
+    line = next((line for line in lines if line and not line.startswith(("#", "set "))), "nothing")
+    return line if len(line) <= _GIST_CHARACTERS else f"{line[: _GIST_CHARACTERS - 1]}…"
 
 
 def _over(image: Image, base: Image) -> Image:

@@ -54,7 +54,7 @@ def resolve(
         if source.kind is SourceKind.BOOTSTRAP:
             if builder is None:
                 raise ImageError(f"the {source.path} needs containers", "", "farm image pull makes it")
-            return bootstrap(source, store, builder, stopped, said, fresh=fresh)
+            return bootstrap(source, store, builder, stopped, said, limits, fresh=fresh)
         if source.kind is SourceKind.DIRECTORY:
             return _directory(source, store, id_map, stopped, limits)
         return _tarball(source, store, id_map, stopped, limits)

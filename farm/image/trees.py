@@ -48,18 +48,19 @@ def remove(parent_fd: int, name: str) -> int:
 
 
 def bytes_of(path: str) -> int:
-    """What the regular files below the folder ``path`` hold, holes included. Raises ``OSError``.
+    """What the regular files below the folder ``path`` hold, holes included, hard links once. Raises ``OSError``.
 
     One descriptor is all that is open, and it climbs back by ``..``: nobody else may write there meanwhile.
     """
     fd = os.open(path, _DIRECTORY)
     try:
-        total, folders = _measured(fd)
+        linked: set[int] = set()
+        total, folders = _measured(fd, linked)
         waiting = [folders]
         while waiting:
             if waiting[-1]:
                 fd = _moved(fd, waiting[-1].pop())
-                size_bytes, folders = _measured(fd)
+                size_bytes, folders = _measured(fd, linked)
                 total += size_bytes
                 waiting.append(folders)
                 continue
@@ -78,15 +79,17 @@ def _moved(fd: int, name: str) -> int:
     return there
 
 
-def _measured(fd: int) -> tuple[int, list[str]]:
-    """What the regular files in ``fd`` hold, and the names of its folders."""
+def _measured(fd: int, linked: set[int]) -> tuple[int, list[str]]:
+    """What the regular files in ``fd`` hold that are not ``linked``, inodes met before, and the names of its folders."""
     total, folders = 0, []
     for name in os.listdir(fd):
         about = os.stat(name, dir_fd=fd, follow_symlinks=False)
         if stat.S_ISDIR(about.st_mode):
             folders.append(name)
-        elif stat.S_ISREG(about.st_mode):
+        elif stat.S_ISREG(about.st_mode) and about.st_ino not in linked:
             total += about.st_size
+            if about.st_nlink > 1:
+                linked.add(about.st_ino)
     return total, folders
 
 

@@ -15,31 +15,34 @@ attributes (file capabilities, ACLs), kinds of members that nobody knows. An own
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import math
 import os
 import stat
-import tarfile
-from collections import Counter
-from collections.abc import Callable
-from typing import TypeVar
 
 from farm.errors import ImageError, KernelError
 from farm.image import trees
 from farm.image.archive import members
-from farm.image.limits import TOO_LARGE, UnpackLimits
-from farm.image.stream import Stream
+from farm.image.header import DEVICE, FIFO, FILE, FOLDER, HARD_LINK, SYMLINK, UNKNOWN
+from farm.image.limits import TOO_LARGE
 from farm.kernel import files
+
+TYPE_CHECKING = False  # see ``packed``
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from farm.image.header import Member
+    from farm.image.limits import UnpackLimits
+    from farm.image.stream import Stream
+
+    _Made = TypeVar("_Made")
 
 _FIRST_TIME_S, _LAST_TIME_S = -(1 << 31), (3 << 32) + (1 << 31) - 1
 _NOBODY = 65534
-_XATTR = "SCHILY.xattr."
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..opq"
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
-_KINDS = {tarfile.CHRTYPE: "device", tarfile.BLKTYPE: "device", tarfile.FIFOTYPE: "fifo"}
-_Made = TypeVar("_Made")
+_DROPPED = (DEVICE, FIFO, UNKNOWN)
 _STRAIGHT = files.RESOLVE_BENEATH | files.RESOLVE_NO_SYMLINKS
 
 
@@ -52,19 +55,21 @@ class Unpacker:
     def __init__(self, stream: Stream, limits: UnpackLimits, *, layer: bool = False) -> None:
         self.members = 0
         self.size_bytes = 0
-        self.dropped: Counter[str] = Counter()
+        self.dropped: dict[str, int] = {}
         self._stream = stream
         self._limits = limits
         self._root = os.open("/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._parent: str | None = ""  # None: the name may mean another folder by now
         self._parent_fd = os.dup(self._root)
+        self._target: str | None = ""  # the same of what hard links lead to
+        self._target_fd = os.dup(self._root)
         self._folder_times: dict[str, int] = {}
         self._brought: set[str] | None = set() if layer else None  # paths of this layer and the folders above them
 
     def run(self) -> None:
         """Unpack all of it and wait until it is on the disk. ``ImageError``, or ``OSError`` where the disk is full."""
         os.umask(0)
-        for member in members(self._stream):
+        for member in members(self._stream, self._limits.header_bytes):
             self._count(member)
             try:
                 self._extract(member)
@@ -77,19 +82,21 @@ class Unpacker:
             except (ValueError, OverflowError) as error:
                 raise ImageError("the archive is damaged or hostile", f"{_shown(member.name)}: {error}") from error
         for path, mtime_s in reversed(self._folder_times.items()):
-            with contextlib.suppress(OSError):  # a later member may have replaced it
+            try:
                 os.utime(path or ".", (mtime_s, mtime_s), dir_fd=self._root, follow_symlinks=False)
+            except OSError:
+                pass  # a later member may have replaced it
         files.syncfs(self._root)
 
-    def _count(self, member: tarfile.TarInfo) -> None:
+    def _count(self, member: Member) -> None:
         self.members += 1
-        self.size_bytes += member.size if member.isreg() else 0
+        self.size_bytes += member.size if member.kind == FILE else 0
         if self.members > self._limits.members:
             raise ImageError(TOO_LARGE, f"it has more than {self._limits.members} members")
         if self.size_bytes > self._limits.total_bytes:
             raise ImageError(TOO_LARGE, f"its files hold more than {self._limits.total_bytes} bytes")
 
-    def _extract(self, member: tarfile.TarInfo) -> None:
+    def _extract(self, member: Member) -> None:
         path = _inside(member.name)
         parent, _, name = path.rpartition("/")
         if self._brought is not None:
@@ -97,19 +104,20 @@ class Unpacker:
                 self._white_out(member, parent, name.removeprefix(_WHITEOUT))
                 return
             _add_with_parents(self._brought, path)
-        if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
-            self.dropped[_KINDS.get(member.type, "unknown")] += 1
+        kind = member.kind
+        if kind in _DROPPED:
+            self._drop(kind)
         elif not name:
-            if member.isdir():
+            if kind == FOLDER:
                 self._finish_folder(member, self._root, "")
-        elif member.isdir():
-            self._make_folder(member, self._enter(parent), name, path)
-        elif member.islnk():
-            self._link(member, self._enter(parent), name)
-        elif member.issym():
-            self._symlink(member, self._enter(parent), name)
-        else:
+        elif kind == FILE:
             self._write(member, self._enter(parent), name)
+        elif kind == FOLDER:
+            self._make_folder(member, self._enter(parent), name, path)
+        elif kind == HARD_LINK:
+            self._link(member, self._enter(parent), name, path)
+        elif kind == SYMLINK:
+            self._symlink(member, self._enter(parent), name)
 
     # Folders
 
@@ -141,7 +149,7 @@ class Unpacker:
             above = f"{above}/{name}"
         return files.openat2(self._root, path, _FOLDER)
 
-    def _make_folder(self, member: tarfile.TarInfo, within: int, name: str, path: str) -> None:
+    def _make_folder(self, member: Member, within: int, name: str, path: str) -> None:
         try:
             os.mkdir(name, 0o700, dir_fd=within)
         except FileExistsError:
@@ -154,7 +162,7 @@ class Unpacker:
         finally:
             os.close(fd)
 
-    def _finish_folder(self, member: tarfile.TarInfo, fd: int, path: str) -> None:
+    def _finish_folder(self, member: Member, fd: int, path: str) -> None:
         self._attributes(member, fd)
         os.fchown(fd, *self._owner(member))
         os.fchmod(fd, member.mode & 0o7777)
@@ -164,11 +172,11 @@ class Unpacker:
 
     # Files and links
 
-    def _write(self, member: tarfile.TarInfo, within: int, name: str) -> None:
+    def _write(self, member: Member, within: int, name: str) -> None:
         fd = self._placed(lambda: os.open(name, _NEW_FILE, 0o600, dir_fd=within), within, name)
         try:
-            if member.issparse():
-                self._write_sparse(member, fd)
+            if member.pieces is not None:
+                self._write_sparse(member, member.pieces, fd)
             else:
                 self._stream.copy(fd, member.size)
             self._attributes(member, fd)
@@ -179,60 +187,61 @@ class Unpacker:
         finally:
             os.close(fd)
 
-    def _write_sparse(self, member: tarfile.TarInfo, fd: int) -> None:
+    def _write_sparse(self, member: Member, pieces: list[tuple[int, int]], fd: int) -> None:
         end = 0
-        pieces: list[tuple[int, int]] = member.sparse or []  # type: ignore[assignment]  # typeshed says bytes
         for offset, size in pieces:
             if size == 0:  # GNU tar fills up its table with these
                 continue
-            if offset < end or size < 0 or offset + size > member.size:
+            if offset < end or offset + size > member.size:
                 raise ImageError("the archive is damaged", f"{_shown(member.name)} has holes that overlap")
             end = offset + size
             os.lseek(fd, offset, os.SEEK_SET)
             self._stream.copy(fd, size)
         os.ftruncate(fd, member.size)
 
-    def _symlink(self, member: tarfile.TarInfo, within: int, name: str) -> None:
-        self._placed(lambda: os.symlink(member.linkname, name, dir_fd=within), within, name)
+    def _symlink(self, member: Member, within: int, name: str) -> None:
+        self._placed(lambda: os.symlink(member.link, name, dir_fd=within), within, name)
         os.chown(name, *self._owner(member), dir_fd=within, follow_symlinks=False)
         when = _time(member)
         os.utime(name, (when, when), dir_fd=within, follow_symlinks=False)
 
-    def _link(self, member: tarfile.TarInfo, within: int, name: str) -> None:
-        if member.linkname.startswith("/"):
-            raise _refused(member, f"is a hard link to the absolute path {_shown(member.linkname)}")
-        path = _inside(member.linkname)
-        parent, _, target = path.rpartition("/")
+    def _link(self, member: Member, within: int, name: str, path: str) -> None:
+        if member.link.startswith("/"):
+            raise _refused(member, f"is a hard link to the absolute path {_shown(member.link)}")
+        leads_to = _inside(member.link)
+        if leads_to == path:
+            raise _refused(member, "is a hard link to itself")
+        parent, _, target = leads_to.rpartition("/")
         try:
-            source = files.openat2(self._root, parent or ".", _FOLDER, resolve=_STRAIGHT)
+            source = self._straight_to(parent)
         except KernelError as error:
             reason = "leads through a symbolic link" if error.errno == errno.ELOOP else error.strerror
-            raise _refused(member, f"is a hard link to {_shown(member.linkname)}, which {reason}") from error
-        try:
-            if path == _inside(member.name):
-                raise _refused(member, "is a hard link to itself")
-            self._placed(
-                lambda: os.link(target, name, src_dir_fd=source, dst_dir_fd=within, follow_symlinks=False), within, name
-            )
-        finally:
-            os.close(source)
+            raise _refused(member, f"is a hard link to {_shown(member.link)}, which {reason}") from error
+        self._placed(
+            lambda: os.link(target, name, src_dir_fd=source, dst_dir_fd=within, follow_symlinks=False), within, name
+        )
 
-    def _attributes(self, member: tarfile.TarInfo, fd: int) -> None:
-        for key, value in member.pax_headers.items():
-            if not key.startswith(_XATTR):
-                continue
-            name = key.removeprefix(_XATTR)
+    def _straight_to(self, folder: str) -> int:
+        """A descriptor of ``folder``, reached without a symbolic link; the same one as long as that stays the same."""
+        if folder != self._target:
+            fd = files.openat2(self._root, folder or ".", _FOLDER, resolve=_STRAIGHT)
+            os.close(self._target_fd)
+            self._target, self._target_fd = folder, fd
+        return self._target_fd
+
+    def _attributes(self, member: Member, fd: int) -> None:
+        for name, value in (member.attributes or {}).items():
             try:
                 if not name.startswith("user."):
                     raise PermissionError
-                os.setxattr(fd, name, value.encode("utf-8", "surrogateescape"))
+                os.setxattr(fd, name, value)
             except OSError:  # a file system without attributes, or without room for this one
-                self.dropped["attribute"] += 1
+                self._drop("attribute")
 
-    def _owner(self, member: tarfile.TarInfo) -> tuple[int, int]:
+    def _owner(self, member: Member) -> tuple[int, int]:
         if 0 <= member.uid <= _NOBODY and 0 <= member.gid <= _NOBODY:
             return member.uid, member.gid
-        self.dropped["owner"] += 1
+        self._drop("owner")
         uid, gid = (each if 0 <= each <= _NOBODY else _NOBODY for each in (member.uid, member.gid))
         return uid, gid
 
@@ -246,7 +255,7 @@ class Unpacker:
 
     def _clear(self, within: int, name: str) -> None:
         """Make room for a member that comes again: everything but a folder with something in it gives way."""
-        self._parent = None
+        self._parent = self._target = None
         try:
             os.unlink(name, dir_fd=within)
         except IsADirectoryError:
@@ -255,16 +264,19 @@ class Unpacker:
             else:
                 trees.remove(within, name)
 
+    def _drop(self, kind: str) -> None:
+        self.dropped[kind] = self.dropped.get(kind, 0) + 1
+
     # Layers
 
-    def _white_out(self, member: tarfile.TarInfo, parent: str, hidden: str) -> None:
+    def _white_out(self, member: Member, parent: str, hidden: str) -> None:
         """Delete what the layers below have as ``hidden`` in ``parent``."""
         if hidden in ("", ".", ".."):
             raise ImageError("the layer holds a whiteout that is refused", f"{_shown(member.name)} hides no name")
         if hidden != _OPAQUE and hidden.startswith(_WHITEOUT):
-            self.dropped["whiteout"] += 1  # of aufs, for its own use
+            self._drop("whiteout")  # of aufs, for its own use
             return
-        self._parent = None
+        self._parent = self._target = None
         try:
             if hidden == _OPAQUE:
                 self._delete_below(parent)
@@ -313,13 +325,15 @@ def _add_with_parents(paths: set[str], path: str) -> None:
 
 def _inside(name: str) -> str:
     """``name`` below the image's root, without ``.`` and empty parts; empty for the root itself."""
+    if not ("/." in name or "//" in name or name.startswith((".", "/")) or name.endswith("/")):
+        return name  # nothing of it is odd, as in most archives
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if ".." in parts:
         raise ImageError("the archive holds a name that is refused", f"{_shown(name)} goes up with ..")
     return "/".join(parts)
 
 
-def _refused(member: tarfile.TarInfo, why: str) -> ImageError:
+def _refused(member: Member, why: str) -> ImageError:
     return ImageError("the archive holds a link that is refused", f"{_shown(member.name)} {why}")
 
 
@@ -329,7 +343,7 @@ def _shown(name: str) -> str:
     return text if len(text) <= 200 else f"{text[:200]}..."
 
 
-def _time(member: tarfile.TarInfo) -> int:
-    if not math.isfinite(member.mtime):
+def _time(member: Member) -> int:
+    if member.mtime_s != member.mtime_s:  # not a number
         return 0
-    return int(min(max(member.mtime, _FIRST_TIME_S), _LAST_TIME_S))
+    return int(min(max(member.mtime_s, _FIRST_TIME_S), _LAST_TIME_S))

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from farm.errors import DiskError, GivenUpError, ImageError
-from farm.image.limits import MEMBERS_VARIABLE, SIZE_VARIABLE, TOO_LARGE, UNPACKING_FAILED, UnpackLimits
+from farm.image.limits import (
+    FAILED,
+    MEMBERS_VARIABLE,
+    SIZE_VARIABLE,
+    TOO_LARGE,
+    UNPACKED,
+    UNPACKING_FAILED,
+    UnpackLimits,
+)
 from farm.kernel.userns import IdMap
 
 _CODE = """
 import sys
 _, archive, root, base, parent, layer, *rest = sys.argv
-limits, sys.path[:] = rest[:7], rest[7:]
+limits, sys.path[:] = rest[:6], rest[6:]
 from farm.image.limits import UnpackLimits
 from farm.image.worker import main
 main(int(archive), root, int(base), UnpackLimits(*map(int, limits)), int(parent), layer=bool(int(layer)))
@@ -81,10 +88,10 @@ _REMEDY = "it has to be a whole tar archive of a root filesystem; docs/images.md
 def _started(
     archive_fd: int, root: str, id_map: IdMap | None, limits: UnpackLimits, *, layer: bool
 ) -> Iterator[subprocess.Popen[bytes]]:
-    numbers = [str(int(each)) for each in astuple(limits)]
+    numbers = map(str, limits.numbers())
     base = str(id_map.base if id_map is not None else 0)
     given = [str(archive_fd), root, base, str(os.getpid()), str(int(layer)), *numbers]
-    command = [sys.executable, "-I", "-S", "-B", "-c", _CODE, *given]
+    command = [sys.executable, "-I", "-S", "-c", _CODE, *given]
     with subprocess.Popen(
         [*command, _HERE, *sys.path],
         stdin=subprocess.DEVNULL,
@@ -123,16 +130,18 @@ def _result(said: bytes) -> Unpacked | None:
     if len(said) > _MOST_SAID_BYTES:
         return None
     try:
-        given = json.loads(said)
-        dropped = tuple(sorted((str(kind)[:40], int(count)) for kind, count in given["dropped"].items()))
-        return Unpacked(int(given["members"]), int(given["size_bytes"]), dropped, str(given["confined"])[:40])
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        op, members, size_bytes, confined, *dropped = said.decode().split("\0")
+        counted = (each.rsplit(" ", 1) for each in dropped)
+        kinds = tuple(sorted((kind[:40], int(count)) for kind, count in counted))
+        return Unpacked(int(members), int(size_bytes), kinds, confined[:40]) if op == UNPACKED else None
+    except ValueError:
         return None
 
 
 def _error(said: bytes, errors: bytes, status: int) -> tuple[str, str]:
-    with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
-        brief, detail = json.loads(said[:_MOST_SAID_BYTES])["error"]
-        return str(brief), str(detail)
+    with contextlib.suppress(ValueError):
+        op, brief, detail = said[:_MOST_SAID_BYTES].decode(errors="replace").split("\0")
+        if op == FAILED:
+            return brief, detail
     last = errors[-2000:].decode(errors="replace").strip().rpartition("\n")[2]
     return "the unpacker died", last or (f"signal {-status}" if status < 0 else f"exit {status}")

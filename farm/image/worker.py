@@ -2,8 +2,9 @@
 
 It imports what it needs, then locks itself in: mount, network, ipc, uts and pid namespaces of its own, the staging directory
 as its root file system through an idmapped view, the containers' user namespace, no capabilities beyond what unpacking
-takes, limits of memory and descriptors, and no way to import anything more. Only then does it look at the archive.
-From there on every name in it, symbolic links included, resolves inside, and all that leaves the process is one line of JSON.
+takes, limits of memory and descriptors, and no way to import anything more. Only then does it look at the archive, but for
+the few bytes that say what it is packed with. From there on every name in it, symbolic links included, resolves inside, and all
+that leaves the process is a line of text (``limits.UNPACKED``).
 
 It dies with the thread that started it, by its parent-death signal; pid 1 of its pid namespace, which does the work, dies
 with it in turn.
@@ -11,18 +12,21 @@ with it in turn.
 
 from __future__ import annotations
 
-import json
 import os
 import resource
-import select
-import signal
 import sys
 
 from farm.errors import FarmError
-from farm.image.limits import UNPACKING_FAILED, UnpackLimits
+from farm.image.limits import FAILED, UNPACKED, UNPACKING_FAILED
+from farm.image.packed import Packed
 from farm.image.stream import Stream
 from farm.image.unpack import Unpacker
 from farm.kernel import capability, mount, process, userns
+from farm.kernel.signals import SIGKILL
+
+TYPE_CHECKING = False  # see ``packed``
+if TYPE_CHECKING:
+    from farm.image.limits import UnpackLimits
 
 _CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID")
 _NAMESPACES = process.CLONE_NEWNS | process.CLONE_NEWNET | process.CLONE_NEWIPC | process.CLONE_NEWUTS
@@ -30,49 +34,55 @@ _DESCRIPTORS = 64
 
 
 def main(archive_fd: int, root: str, base: int, limits: UnpackLimits, parent: int, *, layer: bool) -> None:
-    """Entry point of the process: one line of JSON on standard output, with ``error`` where it failed.
+    """Entry point of the process: its last words on standard output, see ``limits.UNPACKED``.
 
     ``base`` is the first id of the range that containers have, 0 for none; ``parent`` the process that started this one;
     ``layer`` as ``Unpacker`` takes it.
     """
-    process.prctl(process.PR_SET_PDEATHSIG, signal.SIGKILL)
+    process.prctl(process.PR_SET_PDEATHSIG, SIGKILL)
     if os.getppid() != parent:
         return
     # Made here, where /proc shows its first process.
     userns_fd = _user_namespace(base)
     process.unshare(_NAMESPACES | process.CLONE_NEWPID)
-    alive, held = os.pipe2(os.O_CLOEXEC)
+    alive, held = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     worker = os.fork()
     if worker:
         os.close(archive_fd)
         os.waitpid(worker, 0)
         os._exit(0)  # an interpreter takes a hundredth of a second to end in order
-    process.prctl(process.PR_SET_PDEATHSIG, signal.SIGKILL)
+    process.prctl(process.PR_SET_PDEATHSIG, SIGKILL)
     os.close(held)
-    if select.select([alive], [], [], 0)[0]:  # its end was closed: the parent died before it could be waited for
+    try:
+        os.read(alive, 1)
+    except BlockingIOError:
+        pass  # the other end is open: the parent is there, and its end will be noticed
+    else:
         os._exit(1)
-    os.write(1, json.dumps(_result(archive_fd, root, userns_fd, limits, layer=layer)).encode())
+    said = "\0".join(_result(archive_fd, root, userns_fd, limits, layer=layer))
+    os.write(1, said.encode(errors="backslashreplace"))
     os._exit(0)
 
 
-def _result(archive_fd: int, root: str, userns_fd: int, limits: UnpackLimits, *, layer: bool) -> dict[str, object]:
+def _result(archive_fd: int, root: str, userns_fd: int, limits: UnpackLimits, *, layer: bool) -> list[str]:
     try:
+        packed = Packed(archive_fd)
         confined = _lock_in(root, userns_fd)
         _limit(limits)
-        unpacker = Unpacker(Stream(archive_fd, limits), limits, layer=layer)
+        unpacker = Unpacker(Stream(packed, limits), limits, layer=layer)
         unpacker.run()
     except FarmError as error:
-        return {"error": [error.brief, error.detail]}
+        return [FAILED, _plain(error.brief), _plain(error.detail)]
     except MemoryError:
-        return {"error": ["the archive takes too much memory", f"more than {limits.memory_bytes} bytes to unpack"]}
+        return [FAILED, "the archive takes too much memory", f"more than {limits.memory_bytes} bytes to unpack"]
     except OSError as error:
-        return {"error": [UNPACKING_FAILED, str(error)]}
-    return {
-        "members": unpacker.members,
-        "size_bytes": unpacker.size_bytes,
-        "dropped": dict(unpacker.dropped),
-        "confined": confined,
-    }
+        return [FAILED, UNPACKING_FAILED, _plain(str(error))]
+    dropped = (f"{kind} {count}" for kind, count in unpacker.dropped.items())
+    return [UNPACKED, str(unpacker.members), str(unpacker.size_bytes), confined, *dropped]
+
+
+def _plain(text: str) -> str:
+    return text.replace("\0", "\\0")
 
 
 def _lock_in(root: str, userns_fd: int) -> str:
@@ -95,7 +105,7 @@ def _lock_in(root: str, userns_fd: int) -> str:
     process.prctl(process.PR_SET_NO_NEW_PRIVS, 1)
     capability.keep_only(capability.mask(_CAPABILITIES))
     # A change of identity takes the signal back.
-    process.prctl(process.PR_SET_PDEATHSIG, signal.SIGKILL)
+    process.prctl(process.PR_SET_PDEATHSIG, SIGKILL)
     # Nothing that the archive brings is ever taken for a module of Python's.
     sys.path.clear()
     sys.meta_path.clear()

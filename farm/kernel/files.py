@@ -6,6 +6,7 @@ import ctypes
 import errno
 import os
 
+from farm.errors import KernelError
 from farm.kernel.libc import Path, encoded, failed, function, last_errno, syscall
 
 RESOLVE_NO_XDEV = 0x01
@@ -16,6 +17,7 @@ RESOLVE_IN_ROOT = 0x10
 
 _NR_openat2 = 437
 _TRIES = 1000
+_DANGLING = "the image has a symbolic link there that leads to nothing: name the place that it should lead to"
 
 KERNEL_FILE_SYSTEMS = frozenset(
     {
@@ -72,12 +74,13 @@ def openat2(dir_fd: int, path: Path, flags: int, *, mode: int = 0, resolve: int 
 def made_inside(root_fd: int, path: str, *, is_directory: bool) -> int:
     """A descriptor (O_PATH) of ``path`` as if ``root_fd`` were the root directory; what is not there of it is made, empty.
 
-    Symbolic links are followed, inside. The last part is a file unless ``is_directory``. The caller closes it.
+    Symbolic links are followed, inside; one that leads to nothing is EEXIST, or ENOENT on the way. The last part is a file
+    unless ``is_directory``. The caller closes it.
     """
     try:
         return openat2(root_fd, path, os.O_PATH)
     except OSError as error:
-        if error.errno != errno.ENOENT:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR):
             raise
     *above, name = (part for part in path.split("/") if part)
     at, parent = "", os.dup(root_fd)
@@ -88,13 +91,21 @@ def made_inside(root_fd: int, path: str, *, is_directory: bool) -> int:
                 os.mkdir(each, 0o755, dir_fd=parent)
             except FileExistsError:
                 pass  # a folder, or a symbolic link: the next step shows whether that leads to one
-            below = openat2(root_fd, at, os.O_PATH | os.O_DIRECTORY)
+            try:
+                below = openat2(root_fd, at, os.O_PATH | os.O_DIRECTORY)
+            except KernelError as error:
+                hint = {errno.ENOENT: _DANGLING, errno.ENOTDIR: "a file is in the way"}.get(error.errno or 0, "")
+                raise KernelError("openat2", error.errno or 0, (at,), hint) from error
             os.close(parent)
             parent = below
-        if is_directory:
-            os.mkdir(name, 0o755, dir_fd=parent)
-        else:
-            os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=parent))
+        try:
+            if is_directory:
+                os.mkdir(name, 0o755, dir_fd=parent)
+            else:
+                os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=parent))
+        except OSError as error:
+            call, hint = "mkdir" if is_directory else "open", _DANGLING if error.errno == errno.EEXIST else ""
+            raise KernelError(call, error.errno or 0, (path,), hint) from error
     finally:
         os.close(parent)
     return openat2(root_fd, path, os.O_PATH)

@@ -75,7 +75,10 @@ def read_catalogue(folders: Iterable[str], problems: list[Problem], shipped: str
         try:
             files = sorted(name for name in os.listdir(folder) if name.endswith(".yaml") and not name.startswith("."))
         except OSError as error:
-            problems.append(Problem(folder, 0, 0, f"cannot read this folder of distros: {error.strerror}"))
+            message = f"cannot read this folder of distros: {error.strerror}"
+            problems.append(
+                Problem(folder, 0, 0, message, "folders come from FARM_DISTROS, and distros/ beside the file")
+            )
             continue
         inner: dict[str, Definition] = {}
         for file in files:

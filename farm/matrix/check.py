@@ -31,6 +31,16 @@ _PLACES: Mapping[str, type[BaseModel]] = {
 }
 """Where else an unknown key might belong, in the words of a remedy."""
 
+ELSEWHERE: Mapping[str, str] = {
+    "script": "run", "steps": "run", "execute": "run", "command": "run", "variables": "env", "environment": "env",
+    "runs-on": "distros", "systems": "distros", "image": "distro", "timeout-minutes": "timeout", "kill-timeout": "timeout",
+    "continue-on-error": "expect", "allow_failure": "expect", "retry": "retries", "parallel": "shards", "rules": "if",
+    "when": "if", "depends_on": "needs", "dependencies": "needs", "before_script": "prepare", "install": "prepare",
+    "after_script": "always", "restore": "always", "volumes": "mounts", "cwd": "working-directory",
+    "working_directory": "working-directory", "resource_group": "concurrency", "details": "summary", "description": "summary",
+}  # fmt: skip
+"""What others call it: GitHub Actions, GitLab CI, spread, docker compose."""
+
 
 def check(source: SourceText, node: Node, model: type[_Model], called: str, problems: list[Problem]) -> _Model | None:
     """``node`` as ``model``, or None where that cannot be; errors are appended to ``problems``.
@@ -128,7 +138,7 @@ def _problem(source: SourceText, node: Node, detail: ErrorDetails, model: type[B
     if last == "[key]":
         return source.problem(key_place(node, location[:-1]), *detail["msg"].partition("\n")[::2])
     if detail["type"] == "extra_forbidden":
-        return source.problem(key_place(node, location), *_unknown(last, _keys(model, location[:-1])))
+        return source.problem(key_place(node, location), *_unknown(last, model, location[:-1]))
     if detail["type"] == "missing":
         holder = _named(location[:-1]) or called
         return source.problem(place_of(node, location[:-1]), f"{holder} has no key {last!r}, and needs one")
@@ -147,7 +157,12 @@ def _named(location: Sequence[str | int]) -> str:
     return repr(location[-1]) if location else ""
 
 
-def _unknown(key: str, known: list[str]) -> tuple[str, str]:
+def _unknown(key: str, whole: type[BaseModel], location: Sequence[str | int]) -> tuple[str, str]:
+    if whole is schema.MatrixFile and not location and key in _keys(schema.Defaults, ()):
+        return f"unknown key {key!r}", f"{key!r} belongs in 'defaults', for all jobs, or in a job"
+    known = _keys(whole, location)
+    if ELSEWHERE.get(key) in known:
+        return f"unknown key {key!r}", f"it is called {ELSEWHERE[key]!r} here"
     for called, model in _PLACES.items():
         if key in _keys(model, ()):
             return f"unknown key {key!r}", f"{key!r} belongs in {called}"

@@ -78,7 +78,7 @@ def _as_written(pattern: re.Pattern[str], called: str, rule: str) -> Callable[[o
     return field
 
 
-def _repository(value: object) -> str:
+def repository(value: object) -> str:
     found = scalars.text(value).text
     if not _ADDRESS.fullmatch(found):
         if "@" in found.partition("://")[2].partition("/")[0]:
@@ -89,7 +89,7 @@ def _repository(value: object) -> str:
     return found
 
 
-def _keyring(value: object) -> str:
+def keyring(value: object) -> str:
     found = scalars.text(value).text
     address = _ADDRESS.fullmatch(found)
     if address is not None and address["scheme"] == "http" and not is_loopback(address["host"]):
@@ -126,9 +126,9 @@ Package: TypeAlias = Annotated[
     WithJsonSchema({"type": "string", "pattern": f"^{_PACKAGE.pattern}$"}),
 ]
 Repository: TypeAlias = Annotated[
-    str, BeforeValidator(_repository), WithJsonSchema({"type": "string", "pattern": "^https?://"})
+    str, BeforeValidator(repository), WithJsonSchema({"type": "string", "pattern": "^https?://"})
 ]
-Keyring: TypeAlias = Annotated[str, BeforeValidator(_keyring), WithJsonSchema(_TEXT)]
+Keyring: TypeAlias = Annotated[str, BeforeValidator(keyring), WithJsonSchema(_TEXT)]
 
 
 class RecipeEntry(Closed):

@@ -75,10 +75,13 @@ def unlocked(names: Iterable[str], lock: Mapping[str, Locked]) -> tuple[str, ...
     return tuple(f"{name} is not in the lock file" for name in names if name not in lock)
 
 
-def moved(found: Mapping[str, Locked], lock: Mapping[str, Locked]) -> tuple[str, ...]:
-    """A sentence for each distro that is another image than ``lock`` says, naming both."""
+def moved(
+    found: Mapping[str, Locked], lock: Mapping[str, Locked], tried: Mapping[str, tuple[str, ...]]
+) -> tuple[str, ...]:
+    """A sentence for each distro that is another image than ``lock`` says, naming both; a line for each source ``tried``."""
     return tuple(
         f"{name} is locked to {lock[name].digest}, and is now {each.digest} ({each.source})"
+        + "".join(f"\n  tried {printable(line)}" for line in tried.get(name, ()))
         for name, each in found.items()
         if each.digest != lock[name].digest
     )

@@ -40,6 +40,11 @@ def wrong_target(written: str) -> tuple[str, str] | None:
         return f"'..' in the target {written!r}", "write where it leads"
     if target == "/":
         return "the root of the container is its image", "choose a folder below it, like /src"
-    if any(target == each or target.startswith(f"{each}/") for each in _KERNELS_OWN):
+    if is_kernels(target):
         return f"nothing can be mounted at {target!r}", "/proc, /sys and /dev are the container's own"
     return None
+
+
+def is_kernels(path: str) -> bool:
+    """Whether ``path`` is below one of the kernel's own file systems."""
+    return any(path == each or path.startswith(f"{each}/") for each in _KERNELS_OWN)

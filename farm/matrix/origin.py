@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pydantic_core import PydanticCustomError
 
 from farm.matrix.check import check, key_place
-from farm.matrix.distro_schema import DistroEntry, RecipeEntry, SourceEntry
+from farm.matrix.distro_schema import MANAGERS, DistroEntry, RecipeEntry, SourceEntry, keyring, repository
 from farm.matrix.problems import Problem
 from farm.matrix.scalars import text
 from farm.matrix.source import Place, SourceText
@@ -99,7 +100,10 @@ def _item(source: SourceText, node: Node, problems: list[Problem]) -> Origin | N
             message, _, remedy = error.message().partition("\n")
             problems.append(source.problem(node.place, message, remedy))
             return None
+    before = len(problems)
     entry = check(source, node, SourceEntry, "a source", problems)
+    if isinstance(node, MappingNode) and isinstance(recipe := node.values.get("bootstrap"), MappingNode):
+        _check_together(source, recipe, problems)
     if entry is None or not isinstance(node, MappingNode):
         return None
     if (entry.rootfs is None) == (entry.bootstrap is None):
@@ -111,34 +115,60 @@ def _item(source: SourceText, node: Node, problems: list[Problem]) -> Origin | N
         return Origin(entry.rootfs.place, entry.rootfs.text, entry.sha256)
     if entry.sha256 is not None:
         problems.append(source.problem(key_place(node, ("sha256",)), "a bootstrap has no sha256", "remove sha256"))
-    recipe = _recipe(source, node, entry.bootstrap, problems)
-    return Origin(node.place, recipe=recipe) if recipe is not None else None
-
-
-def _recipe(source: SourceText, node: MappingNode, entry: RecipeEntry, problems: list[Problem]) -> Recipe | None:
-    """The recipe, or None and a problem for what is wrong between its fields."""
-    place, before = node.values["bootstrap"].place, len(problems)
-    if not entry.repositories:
-        problems.append(source.problem(place, "an empty list of repositories has no packages"))
-    if entry.components and entry.manager != "apt":
-        remedy = f"{entry.manager} has none: name each repository"
-        problems.append(source.problem(place, "components are those of apt's repositories", remedy))
-    if not entry.packages and entry.manager != "apt":
-        message = f"{entry.manager} makes a system of the packages it is told, and there are none"
-        problems.append(source.problem(place, message, "name at least packages: [bash]"))
-    if not entry.keyring and any(map(_is_open, entry.repositories)):
-        message = "what comes over http:// may be anything without a key to check it by"
-        problems.append(source.problem(place, message, "name the keyring, or use https://"))
-    if entry.keyring and (entry.manager == "apt") == ("://" in entry.keyring):
-        message = f"the keyring of {entry.manager} is {_KEYRINGS[entry.manager == 'apt']}, not {entry.keyring!r}"
-        problems.append(source.problem(place, message))
     if len(problems) > before:
         return None
+    return Origin(node.place, recipe=_recipe(entry.bootstrap))
+
+
+def _recipe(entry: RecipeEntry) -> Recipe:
     components = tuple(entry.components) or (("main",) if entry.manager == "apt" else ())
     lists = (tuple(entry.repositories), components, entry.keyring, tuple(entry.packages))
     return Recipe(entry.manager, entry.release, *lists)
 
 
-def _is_open(address: str) -> bool:
-    parts = urlsplit(address)
+def _check_together(source: SourceText, node: MappingNode, problems: list[Problem]) -> None:
+    """What is wrong between the fields of the recipe ``node``, each at its key; also where one of them is wrong by itself."""
+
+    def report(place: Place, message: str, remedy: str = "") -> None:
+        problems.append(source.problem(place, message, remedy))
+
+    values = node.values
+    given = values.get("manager")
+    manager = given.text if isinstance(given, Scalar) and given.text in MANAGERS else ""
+    repositories, packages = _items(values.get("repositories")), _items(values.get("packages"))
+    if repositories == ():
+        report(values["repositories"].place, "an empty list of repositories has no packages")
+    if given is not None and manager not in ("", "apt"):
+        if _items(values.get("components")):
+            remedy = f"{manager} has none: name each repository"
+            report(key_place(node, ("components",)), "components are those of apt's repositories", remedy)
+        if not packages and (packages == () or "packages" not in values):
+            message = f"{manager} makes a system of the packages it is told, and there are none"
+            report(values.get("packages", given).place, message, "name at least packages: [bash]")
+    if "keyring" not in values:
+        for each in filter(_is_open, repositories or ()):
+            message = "what comes over http:// may be anything without a key to check it by"
+            report(each.place, message, "name the keyring, or use https://")
+        return
+    written = values["keyring"]
+    address = _valid(keyring, written)
+    if manager and address and (manager == "apt") == ("://" in address):
+        report(written.place, f"the keyring of {manager} is {_KEYRINGS[manager == 'apt']}, not {address!r}")
+
+
+def _items(node: Node | None) -> tuple[Node, ...] | None:
+    """Those of a list; None where there is none."""
+    return tuple(node.items) if isinstance(node, SequenceNode) else None
+
+
+def _valid(field: Callable[[object], str], node: Node) -> str:
+    """What ``field`` makes of ``node``; empty where it refuses it, which ``check`` says."""
+    try:
+        return field(node) if isinstance(node, Scalar) else ""
+    except PydanticCustomError:
+        return ""
+
+
+def _is_open(node: Node) -> bool:
+    parts = urlsplit(_valid(repository, node))
     return parts.scheme == "http" and not is_loopback(parts.netloc)

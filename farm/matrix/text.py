@@ -10,9 +10,16 @@ from farm.matrix.rendering import Rendering
 from farm.matrix.template import is_plain
 from farm.matrix.view import View
 
-_REMEMBERED = 4096
+_REMEMBERED = 1024
 Wrong: TypeAlias = Callable[[str], tuple[str, str] | None]
 """What is wrong with a rendered text, as message and remedy."""
+
+
+class _Missing:
+    """Nothing is known yet."""
+
+
+_MISSING = _Missing()
 
 
 class Text:
@@ -47,6 +54,8 @@ class Text:
         self.of_variables = self._variables != ()
         self.plain = not condition and (template.raw or is_plain(template.text))
         self._known: dict[object, str | bool | None] = {}
+        self._hits = 0
+        self._differs_always = False  # so many cells without two alike: keys would cost more than they save
 
     def of(self, view: View) -> str | None:
         """The text for a cell; None where there is none, which is among the problems."""
@@ -59,14 +68,18 @@ class Text:
         return found if isinstance(found, bool) else None
 
     def _value(self, view: View) -> str | bool | None:
+        if self._differs_always:
+            return self._rendered(view)
         key = "" if self.plain else self._key(view)
-        try:
-            return self._known[key]
-        except KeyError:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            found = self._known[key] = self._rendered(view)
+        found = self._known.get(key, _MISSING)
+        if not isinstance(found, _Missing):
+            self._hits += 1
             return found
+        if len(self._known) >= _REMEMBERED:
+            self._differs_always = self._hits == 0
+            self._known.clear()
+        made = self._known[key] = self._rendered(view)
+        return made
 
     def _rendered(self, view: View) -> str | bool | None:
         scope = view.early if self._early else view.scope

@@ -186,7 +186,8 @@ class _Composer:
         merged: list[Node] = []
         for key, value in zip(done.items[::2], done.items[1::2], strict=True):
             if not isinstance(key, Scalar):
-                self.problems.append(self._source.problem(key.place, "a list or mapping cannot be a key"))
+                remedy = 'put text that begins with {{ in quotes: "{{ ... }}"' if isinstance(key, MappingNode) else ""
+                self.problems.append(self._source.problem(key.place, "a list or mapping cannot be a key", remedy))
             elif key.kind == "merge":
                 merged.append(value)
             elif key.text in keys:

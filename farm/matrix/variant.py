@@ -127,6 +127,7 @@ class Variant:
             parts["artifacts"] = artifacts(self._spec.artifacts, self._artifacts, view, directory)
         if any(value is None for value in parts.values()):
             return None
+        self._check_init(parts)
         found = {name: self._share(value) for name, value in parts.items()}
         if self._are_parts_plain():
             self._known_parts = found
@@ -178,6 +179,13 @@ class Variant:
         """The same for equal ones."""
         found: _Value = self._shared.setdefault(value, value)
         return found
+
+    def _check_init(self, parts: Mapping[str, Any]) -> None:
+        """Late texts may come to nothing; those that do not are the engine's to refuse."""
+        for name, text in self._late_texts.items():
+            if not self._spec.init and text is not None and not text.late and parts[name]:
+                message = f"{name!r} cannot be with init: none: the container has ended with its process 1"
+                self._rendering.report(text.template.place, message, "take one of the two away")
 
     def _check_secrets(self) -> None:
         for name in self._spec.secrets:

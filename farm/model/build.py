@@ -33,7 +33,8 @@ class Bind:
 class Build:
     """One command in one container, for the files that it leaves.
 
-    ``name`` says what it is ("bootstrap of debian 12"), for messages and the host name. ``overlays`` are those of the image
+    ``name`` says what it is ("bootstrap of debian 12"), for messages, and for the host name where ``hostname`` is empty: what
+    a container is called may show in what is made there. ``overlays`` are those of the image
     it runs on. What it writes goes to ``scratch_dir``, an empty folder of the caller's on a disk, with the ids that it has
     inside; see ``UPPER``. ``arch`` is the machine that the image's programs are for, empty where nobody knows.
     """
@@ -48,3 +49,4 @@ class Build:
     timeout_s: float = 1800.0
     limits: Limits = field(default_factory=Limits)
     arch: str = ""
+    hostname: str = ""

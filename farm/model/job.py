@@ -127,6 +127,11 @@ class Failure:
     errno: int = 0
     hint: str = ""
 
+    @property
+    def remedy(self) -> str:
+        """The hint, where the message does not say it already."""
+        return "" if self.hint in self.message else self.hint
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:

@@ -23,13 +23,14 @@ from pyroute2.netlink.nfnetlink.nftsocket import (
     nft_table_msg,
 )
 
-from farm.network.netlink import Request
+from farm.network.netlink import Request, attribute
 
 Expression = dict[str, Any]
 Match = tuple[Expression, ...]
 Rule = tuple[Match, ...]
 
 INET, IPV4 = 1, 2  # NFPROTO_*
+_USERDATA = 7  # NFTA_RULE_USERDATA
 _F_OWNER = 0x2  # NFT_TABLE_F_OWNER
 _DROP, _ACCEPT = 0, 1
 _HOOKS = {"input": 1, "forward": 2, "postrouting": 4}
@@ -105,9 +106,16 @@ def inserted_rule_request(family: int, table: str, chain: str, rule: Rule, comme
         ("NFTA_RULE_TABLE", table),
         ("NFTA_RULE_CHAIN", chain),
         ("NFTA_RULE_EXPRESSIONS", [each for match in rule for each in match]),
-        ("NFTA_RULE_USERDATA", comment.decode()),
     ]
-    return nft_request("NFT_MSG_NEWRULE", NFT_MSG_NEWRULE, NLM_F_CREATE, message, table, chain, family=family)
+    more = attribute(_USERDATA, comment_data(comment))
+    return nft_request(
+        "NFT_MSG_NEWRULE", NFT_MSG_NEWRULE, NLM_F_CREATE, message, table, chain, family=family, more=more
+    )
+
+
+def comment_data(comment: bytes) -> bytes:
+    """A rule's comment as the kernel keeps it: struct nftnl_udata, of the type NFTNL_UDATA_RULE_COMMENT."""
+    return bytes((0, len(comment) + 1)) + comment + b"\0"
 
 
 def remove_table(name: str) -> Request:
@@ -242,7 +250,9 @@ def _expression(name: str, **attributes: Any) -> Expression:
     return {"attrs": [("NFTA_EXPR_NAME", name), ("NFTA_EXPR_DATA", data)]}
 
 
-def nft_request(call: str, kind: int, flags: int, message: Any, *arguments: object, family: int = IPV4) -> Request:
+def nft_request(
+    call: str, kind: int, flags: int, message: Any, *arguments: object, family: int = IPV4, more: bytes = b""
+) -> Request:
     """A request to nftables, for ``Netlink.commit``."""
     message["nfgen_family"] = family
-    return Request(call, (NFNL_SUBSYS_NFTABLES << 8) | kind, flags, message, *arguments)
+    return Request(call, (NFNL_SUBSYS_NFTABLES << 8) | kind, flags, message, *arguments, more=more)

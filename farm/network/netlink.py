@@ -25,23 +25,29 @@ _HEADER = struct.Struct("=IHHII")  # struct nlmsghdr: length, type, flags, seque
 _ERROR = struct.Struct("=i")
 _ATTRIBUTE, _TYPE = struct.Struct("=HH"), 0x3FFF  # struct nlattr: length, type; the rest of the type are flags
 _NFGEN_BYTES = 4  # struct nfgenmsg, whose first byte is the family
+_LENGTH = struct.Struct("=I")
 _SEQUENCE, _SEQUENCE_AT = struct.Struct("=I"), 8
 _PATIENCE_S = 60.0  # the kernel may be busy with the end of thousands of namespaces
 _ROOM_BYTES = 1 << 17
 
 
 class Request:
-    """One message: ``call`` and ``arguments`` say in errors what it was to do."""
+    """One message: ``call`` and ``arguments`` say in errors what it was to do.
+
+    ``more`` are attributes at its end that pyroute2 has no name for in all its versions, see ``attribute``.
+    """
 
     __slots__ = ("arguments", "call", "data")
 
-    def __init__(self, call: str, kind: int, flags: int, message: Any, *arguments: object) -> None:
+    def __init__(self, call: str, kind: int, flags: int, message: Any, *arguments: object, more: bytes = b"") -> None:
         self.call = call
         self.arguments = arguments
         message["header"]["type"] = kind
         message["header"]["flags"] = flags | NLM_F_REQUEST | NLM_F_ACK
         message.encode()
-        self.data = bytes(message.data)
+        data = bytearray(message.data) + more
+        _LENGTH.pack_into(data, 0, len(data))
+        self.data = bytes(data)
 
 
 class Netlink:
@@ -164,6 +170,11 @@ def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
         length, kind, _, sequence, _ = _HEADER.unpack_from(data, at)
         yield kind, sequence, data[at + _HEADER.size : at + length]
         at += (length + 3) & ~3
+
+
+def attribute(kind: int, data: bytes) -> bytes:
+    """One attribute, as it stands in a message."""
+    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(data), kind) + data + bytes(-len(data) % 4)
 
 
 def attributes(data: bytes) -> dict[int, bytes]:

@@ -26,35 +26,16 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from farm.errors import FarmError, KernelError
-from farm.network import host, messages
+from farm.network import host, messages, ruleset
 from farm.network.addresses import PORTS_A_BRIDGE, Range, Slots, free_ranges
-from farm.network.filters import (
-    ICMP,
-    TCP,
-    UDP,
-    Chain,
-    accept,
-    answers,
-    came_by,
-    comes_from,
-    drop,
-    goes_to,
-    leaves_by,
-    masquerade,
-    port,
-    protocol,
-    refused,
-    table_requests,
-)
+from farm.network.filters import table_requests
 from farm.network.fresh import current, fresh, inside
 from farm.network.links import PREFIX
 from farm.network.netlink import NETFILTER, ROUTE, Netlink
+from farm.network.tables import UPLINK, host_chains, router_chains
 
-DNS_PORT = 53
 _UPLINK, _FIRST_BRIDGE, _FIRST_PORT, _ETH0 = 2, 10, 1000, 1000  # indices of links, each in a namespace of ours
-_LINK_LOCAL = IPv4Network("169.254.0.0/16")
 _TABLE = "farm"
-_SOURCE_NAT = 100
 _REMEDY = "farm doctor says what this host lacks; network: none and host do without it"
 
 
@@ -91,7 +72,7 @@ class Router:
                 self._route = Netlink(ROUTE)
                 _forward()
                 with Netlink(NETFILTER) as netfilter:
-                    netfilter.commit(table_requests(_TABLE, _router_chains(forwards_dns=forwards_dns), owned=False))
+                    netfilter.commit(table_requests(_TABLE, router_chains(forwards_dns=forwards_dns), owned=False))
             with host.locked():
                 host.sweep()
                 self.range = self._connect(reach, avoided)
@@ -152,9 +133,14 @@ class Router:
     def _connect(self, reach: host.Reach, avoided: tuple[IPv4Network, ...]) -> Range:
         """The uplink, under the first name that no other run has: with the name comes the range."""
         assert self._route is not None
+        with Netlink(NETFILTER) as netfilter:
+            # What is left of these after the sweep is of somebody who lives, though an uplink of that name may be gone.
+            tables = ruleset.tables(netfilter)
         for found in free_ranges((*reach.networks, *avoided)):
             name = f"{PREFIX}{found.number}"
-            veth = messages.add_veth("up", name, self._home, self._mtu, index=_UPLINK)
+            if name in tables:
+                continue
+            veth = messages.add_veth(UPLINK, name, self._home, self._mtu, index=_UPLINK)
             try:
                 self._route.ask([veth])
             except KernelError as error:
@@ -178,7 +164,7 @@ class Router:
 
     def _translate(self) -> None:
         """The table on the host: owned by a socket that is kept open, where the kernel knows owners (Linux 5.12)."""
-        chains = _host_chains(self._name, self.range)
+        chains = host_chains(self._name, self.range)
         table = Netlink(NETFILTER)
         try:
             try:
@@ -247,55 +233,6 @@ class Router:
             ]
         )
         self._bridges += 1
-
-
-def _host_chains(name: str, run: Range) -> tuple[Chain, ...]:
-    here = (came_by(name),)
-    return (
-        Chain(
-            "postrouting",
-            "postrouting",
-            ((comes_from(run.uplink), leaves_by(name, other=True), masquerade()),),
-            kind="nat",
-            priority=_SOURCE_NAT,
-        ),
-        Chain("input", "input", ((*here, answers(), accept()), *refused(*here))),
-        Chain(
-            "forward",
-            "forward",
-            (
-                (*here, comes_from(run.uplink, other=True), drop()),
-                (leaves_by(name), answers(), accept()),
-                (leaves_by(name), drop()),
-            ),
-        ),
-    )
-
-
-def _router_chains(*, forwards_dns: bool) -> tuple[Chain, ...]:
-    inner = (came_by("up", other=True),)
-    asked = tuple((*inner, protocol(each), port(DNS_PORT), accept()) for each in (UDP, TCP)) if forwards_dns else ()
-    return (
-        Chain("postrouting", "postrouting", ((leaves_by("up"), masquerade()),), kind="nat", priority=_SOURCE_NAT),
-        Chain(
-            "input",
-            "input",
-            ((answers(), accept()), *asked, (*inner, protocol(ICMP), accept()), *refused(*inner)),
-            drop=True,
-        ),
-        Chain(
-            "forward",
-            "forward",
-            (
-                (came_by("up"), answers(), accept()),
-                # Routers do not forward these (RFC 3927); a cloud's hosts have their credentials there.
-                *refused(*inner, goes_to(_LINK_LOCAL)),
-                (*inner, leaves_by("up"), accept()),
-                *refused(*inner),
-            ),
-            drop=True,
-        ),
-    )
 
 
 def _forward() -> None:

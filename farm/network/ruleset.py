@@ -22,7 +22,16 @@ from pyroute2.netlink.nfnetlink.nftsocket import (
 )
 
 from farm.errors import KernelError
-from farm.network.filters import INET, IPV4, accept, came_by, inserted_rule_request, leaves_by, nft_request
+from farm.network.filters import (
+    INET,
+    IPV4,
+    accept,
+    came_by,
+    comment_data,
+    inserted_rule_request,
+    leaves_by,
+    nft_request,
+)
 from farm.network.links import PREFIX
 from farm.network.netlink import Netlink, Request, attributes
 
@@ -97,7 +106,7 @@ def close_again(netfilter: Netlink) -> None:
 
 def _own_rules(netfilter: Netlink) -> list[tuple[Place, int]]:
     """Those with the farm's comment, in chains of others; each with its handle."""
-    comment = bytes((0, len(COMMENT) + 1)) + COMMENT + b"\0"  # struct nftnl_udata: NFTNL_UDATA_RULE_COMMENT
+    comment = comment_data(COMMENT)
     return [
         (Place(family, _text(found[_RULE_TABLE]), _text(found[_RULE_CHAIN])), _number(found[_RULE_HANDLE]))
         for family, found in _dump(netfilter, NFT_MSG_GETRULE)

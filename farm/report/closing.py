@@ -10,7 +10,7 @@ from farm.model.outcome import Outcome
 from farm.model.run import BUILD_NOTE, JobRecord, RunInfo, RunRecord
 from farm.report import summary, words
 from farm.report.logs import tail
-from farm.report.repro import repro
+from farm.report.repro import here, repro
 from farm.report.text import line, paragraph
 from farm.units import format_duration
 
@@ -82,7 +82,7 @@ def _failure(info: RunInfo, group: tuple[JobRecord, ...], run_dir: str, *, colou
         log = tail(run_dir, path, _LOG_LINES).text
         lines += [f"    {each}" for each in log.split("\n") if each]
         lines.append(f"  log: {line(os.path.join(run_dir, path))}")
-    lines.append(f"  again: {line(repro(info, group[0].job, directory=os.getcwd()))}")
+    lines.append(f"  again: {line(repro(info, group[0].job, directory=here()))}")
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
+import os
 import shlex
 from collections.abc import Iterator
 from functools import partial
@@ -19,11 +20,12 @@ import jinja2
 from markupsafe import Markup
 
 from farm.model.artifact import Case, CaseOutcome
-from farm.model.job import Attempt
-from farm.model.run import RunRecord
+from farm.model.job import Attempt, Job
+from farm.model.run import RunInfo, RunRecord
 from farm.report import cases, summary, text, words
 from farm.report.logs import Tail, tail
 from farm.report.page import Entry, Page, href
+from farm.report.repro import repro
 from farm.units import format_bytes, format_duration
 
 _LOG_LINES = 200
@@ -92,6 +94,11 @@ def _failing(run_dir: str, attempt: Attempt | None) -> list[Case]:
     return [each for each in cases.load(run_dir, attempt.cases_path) if each.outcome in bad]
 
 
+def _again(info: RunInfo, job: Job) -> str:
+    """As typed where the matrix file is: a page has no folder of its reader's."""
+    return repro(info, job, directory=os.path.dirname(info.matrix_path))
+
+
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("farm.report"),
@@ -108,5 +115,6 @@ def _environment() -> jinja2.Environment:
         opted_out=words.opted_out,
         trouble=words.trouble,
         shell=shlex.join,
+        again=_again,
     )
     return environment

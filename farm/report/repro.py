@@ -1,4 +1,4 @@
-"""The command that runs one job again: pure."""
+"""The command that runs one job again."""
 
 from __future__ import annotations
 
@@ -11,8 +11,16 @@ from farm.model.run import RunInfo
 _ENDING_FROM = "#"
 
 
+def here() -> str:
+    """The folder that this process is in; empty where it was removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
+
+
 def repro(info: RunInfo, job: Job, *, directory: str) -> str:
-    """One line for a shell in ``directory`` that runs ``job`` of this run, and what it needs, as it ran then.
+    """One line for a shell in ``directory`` (empty: anywhere) that runs ``job`` of this run, and what it needs, as it ran then.
 
     The same matrix file, folders of distros, images where they were locked, and further attempts. Of repetitions it is one.
     """
@@ -42,5 +50,5 @@ def _first(job: Job) -> str:
 
 def _shortest(path: str, directory: str) -> str:
     """``path`` from ``directory`` where it lies below it."""
-    inside = os.path.relpath(path, directory)
+    inside = os.path.relpath(path, directory) if path and directory else ".."
     return path if inside.startswith("..") else inside

@@ -139,9 +139,9 @@ class Driver:
         """The run's deadline has passed: end everything."""
         self._post(Overdue())
 
-    def pressed(self, *, high: bool) -> None:
-        """The host is short of what is not counted here, or is no longer: meanwhile one job runs at a time."""
-        self._post(Pressure(high))
+    def pressed(self, at_most: int) -> None:
+        """The host is short of what is not counted here: so many jobs at once meanwhile, 0 when it is no longer."""
+        self._post(Pressure(at_most))
 
     async def run(self) -> None:
         """Until every job is over. Raises what an engine or a journal raises, with all attempts abandoned."""

@@ -62,9 +62,9 @@ class Waited:
 
 @dataclass(frozen=True, slots=True)
 class Pressure:
-    """The host is short of memory or of disk time, or is no longer."""
+    """The host is short of memory or of disk time: ``at_most`` so many jobs at once. 0: it is no longer."""
 
-    high: bool
+    at_most: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,13 @@
-"""When the host is too short of memory or disk time for one more job: pure.
+"""How many jobs may run at once on a host that is short of memory or disk time: pure.
 
-Quotas say what jobs may take, not what they do; what else goes on on the host is in no quota at all. Where the kernel tells
-how long processes wait (PSI), nothing new starts while some of them waited for memory, or all of them for the disk, longer
-than this in the last ten seconds. It starts again at half of it. One job always runs, so that a run ends on any host.
+Quotas say what jobs may take, not what they do; what else goes on on the host is in no quota at all. The kernel tells how long
+processes wait (PSI), in per cent of the last ten seconds:
+
+- for memory, some of them: above ``MEMORY_PERCENT`` and with little memory left, one job at a time. Both, for a job that
+  presses against its own quota waits as well, and that is nobody else's trouble.
+- for disks, all of them: above ``IO_PERCENT``, one job a core. Not fewer: where little runs, one job that reads is all of them.
+
+It ends at half the percentage. One job always may run, so that a run ends on any host.
 """
 
 from __future__ import annotations
@@ -10,27 +15,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MEMORY_PERCENT = 20.0
-"""Of the time in which some process waited for memory: reclaim that thrashes, long before anything is killed."""
 IO_PERCENT = 60.0
-"""Of the time in which all processes that could run waited for a disk."""
+LITTLE_MEMORY = 0.15
+"""Of the host's memory; what is available, page cache included."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stalls:
-    """Per cent of the last ten seconds; None where the kernel does not say."""
+    """Per cent of the last ten seconds, None where the kernel does not say; the share of memory that is available."""
 
     memory_some: float | None = None
     io_full: float | None = None
+    available: float = 1.0
 
 
-def high(stalls: Stalls, *, was_high: bool) -> bool:
-    """Whether nothing new should start."""
-    factor = 0.5 if was_high else 1.0
-    memory = stalls.memory_some is not None and stalls.memory_some > MEMORY_PERCENT * factor
-    return memory or (stalls.io_full is not None and stalls.io_full > IO_PERCENT * factor)
+def at_most(stalls: Stalls, cores: int, was: int) -> int:
+    """How many jobs may run at once, 0 for no bound; ``was`` is what was said before."""
+    memory = MEMORY_PERCENT / 2 if was else MEMORY_PERCENT
+    io = IO_PERCENT / 2 if was else IO_PERCENT
+    if stalls.memory_some is not None and stalls.memory_some > memory and stalls.available < LITTLE_MEMORY:
+        return 1
+    return max(1, cores) if stalls.io_full is not None and stalls.io_full > io else 0
 
 
-def told(stalls: Stalls) -> str:
-    """Why nothing new starts, for people."""
+def told(stalls: Stalls, bound: int) -> str:
+    """Why no more than ``bound`` jobs run at once, for people."""
     memory, io = stalls.memory_some or 0.0, stalls.io_full or 0.0
-    return f"the host is short: {memory:.0f} % of the time something waits for memory, {io:.0f} % everything for disks"
+    jobs = "one job" if bound == 1 else f"{bound} jobs"
+    return (
+        f"the host is short: {memory:.0f} % of the time something waits for memory, {io:.0f} % everything for disks, "
+        f"{stalls.available:.0%} of memory is available; {jobs} at once until it is less"
+    )

@@ -103,7 +103,7 @@ class Scheduler:
         self._ceiling = max(1, given.slots)
         self._since_exhausted = 0
         self._exhausted: dict[int, int] = {}
-        self._pressed = False
+        self._pressed = 0
         self._why_cancelled: dict[int, str] = {}
         self._cancelled_tests: set[str] = set()
         self._stopped = ""
@@ -150,8 +150,8 @@ class Scheduler:
                 index = self._indices[job_id]
                 if self._phases[index] is _Phase.PAUSED:
                     self._enqueue(index)
-            case Pressure(high):
-                self._pressed = high
+            case Pressure(at_most):
+                self._pressed = at_most
             case Interrupted():
                 self._stop(_INTERRUPTED)
             case Killed():
@@ -201,7 +201,8 @@ class Scheduler:
 
     def _fill(self) -> None:
         """Start the first job that fits, again and again; stop at a first one that was passed too often."""
-        while len(self._running) < self._ceiling and not (self._pressed and self._running):
+        most = min(self._ceiling, self._pressed or self._ceiling)
+        while len(self._running) < most:
             chosen = self._choose()
             if chosen is None:
                 return

@@ -41,6 +41,18 @@ def test_C15_first_sigint_drains_and_reports(farm):
     assert reports_are_whole(farm)
 
 
+def test_C15_a_sigint_that_comes_when_all_is_done_changes_nothing(farm):
+    matrix = farm.write(f"  unit: {{run: 'echo up; {WAITING}', {AXIS}}}")
+    process = farm.start("run", matrix, "-j", "4")
+    assert farm.wait(lambda: farm.logs_that_say("up") == 4)
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.002)
+    assert process.returncode == 2
+    assert farm.outcomes() == {Outcome.CANCELLED: 6}
+    assert reports_are_whole(farm)
+
+
 def shells_in_containers(pid, script):
     found = psutil.Process(pid).children(recursive=True)
     return [each.pid for each in found if each.cmdline()[-1:] == [script]]

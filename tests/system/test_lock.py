@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tarfile
 
@@ -74,3 +75,26 @@ def test_a_lock_that_cannot_be_made_leaves_the_old_one(farm):
     assert farm.run("image", "lock", matrix).returncode == 6
     assert (farm.folder / "matrix.lock").read_text() == before
     assert [each.name for each in farm.folder.glob("matrix.lock*")] == ["matrix.lock"]
+
+
+def test_what_each_of_several_sources_gave_is_told(farm):
+    archive(farm.folder / "own.tar", "one")
+    archive(farm.folder / "spare.tar", "spare")
+    matrix = farm.write(JOB, distros="{name: own, sources: [own.tar, gone.tar, spare.tar]}")
+    assert farm.run("image", "lock", matrix).returncode == 0
+    archive(farm.folder / "own.tar", "two")
+    done = farm.run("run", matrix, "--locked")
+    assert done.returncode == 4
+    tried = [line for line in done.stderr.splitlines() if line.startswith("  tried ")]
+    assert [name in line for name, line in zip(("own.tar", "gone.tar", "spare.tar"), tried, strict=True)] == [True] * 3
+
+
+def test_a_pull_of_what_is_known_by_its_digest_says_that_it_was_there(farm):
+    archive(farm.folder / "own.tar", "one")
+    digest = hashlib.sha256((farm.folder / "own.tar").read_bytes()).hexdigest()
+    assert farm.run("image", "import", "own.tar").returncode == 0
+    own = f"{{name: own, sources: [gone.tar, {{rootfs: 'https://farm.invalid/x.tar', sha256: {digest}}}]}}"
+    done = farm.run("image", "pull", "own", "--matrix", farm.write(JOB, distros=own))
+    assert done.returncode == 0, done.stderr
+    assert "own: there already, known by its sha256, because cannot import" in done.stderr
+    assert "from https" not in done.stderr

@@ -86,6 +86,9 @@ def test_a_run_that_goes_on_is_not_resumed_and_one_that_has_ended_is_reported_ag
     done = farm.run("run", "--resume", run.name)
     assert done.returncode == 4
     assert "still going on" in done.stderr
+    done = farm.run("rerun", "--failed")
+    assert done.returncode == 4
+    assert "still going on" in done.stderr
     process.terminate()
     assert process.wait(30) == 2
     (run / "index.html").unlink()
@@ -93,6 +96,24 @@ def test_a_run_that_goes_on_is_not_resumed_and_one_that_has_ended_is_reported_ag
     assert done.returncode == 2
     assert "every job has its outcome" in done.stdout
     assert (run / "index.html").exists()
+
+
+def test_latest_is_the_run_that_was_killed_and_not_the_last_that_has_a_report(farm, living):
+    staying = "sleep 4874"
+    matrix = farm.write(f"  good: {{run: 'true'}}\n  unit: {{run: 'exec {staying}'}}")
+    assert farm.run("run", matrix, "-k", "good").returncode == 0
+    process = farm.start("run", matrix, "-k", "unit")
+    assert farm.wait(lambda: len(living(staying)) == 1)
+    process.kill()
+    process.wait()
+    assert farm.wait(lambda: living(staying) == [])
+    killed = max(farm.runs(), key=lambda run: run.stat().st_mtime_ns)
+    again = farm.start("run", "--resume", "latest")
+    assert farm.wait(lambda: len(living(staying)) == 1)
+    again.terminate()
+    assert again.wait(30) == 2
+    assert [each.job.id for each in farm.record(killed.name).jobs] == ["unit/small"]
+    assert farm.record("latest").info.id == killed.name
 
 
 def test_a_distro_that_the_file_no_longer_has_is_said(farm, living):

@@ -13,7 +13,7 @@ import pytest
 from farm.kernel import proc
 from farm.model.outcome import Outcome
 
-pytestmark = [pytest.mark.root, pytest.mark.slow_in_vm]
+pytestmark = [pytest.mark.root, pytest.mark.slow_in_vm, pytest.mark.timeout(300)]
 
 SLOTS = 24
 MEMORY_BYTES = 1 << 30
@@ -94,7 +94,7 @@ def test_2000_jobs_of_every_kind_within_the_budget_and_150_mib(farm):
     assert farm.wait(reports.exists)
     sampler = Sampler(reports, psutil.Process(process.pid))
     sampler.start()
-    out, err = process.communicate(timeout=110)
+    out, err = process.communicate(timeout=250)
     sampler.join(10)
     assert process.returncode == 1, out + err
 

@@ -10,13 +10,16 @@ from dataclasses import replace
 from farm.engine.local import LocalEngine
 from farm.image.facts import read_facts
 from farm.kernel.userns import IdMap
+from farm.model.build import Network
 from farm.model.distro import Image, Overlay
 from farm.model.limits import Limits
 from farm.model.mount import Mount, MountMode
 from farm.model.outcome import Outcome
 from farm.model.ports import Work
 from farm.model.rules import Artifacts
+from farm.model.service import Healthcheck, Service
 from tests.kernel.engine.conftest import make_job
+from tests.kernel.world import world
 
 MIB = 1 << 20
 
@@ -28,6 +31,11 @@ def open_files():
         with contextlib.suppress(FileNotFoundError):
             found[int(fd)] = os.readlink(f"/proc/self/fd/{fd}")
     return found
+
+
+def service(check="true", name="web", distro="x"):
+    healthy = Healthcheck(("sh", "-c", check), interval_s=0.01, retries=2)
+    return Service(name, distro, ("sleep", "100"), "", healthcheck=healthy)
 
 
 def kinds(folder, slowdown):
@@ -50,6 +58,12 @@ def kinds(folder, slowdown):
         (make_job("true", limits=Limits(disk_bytes=32 * MIB), mounts=mounts, artifacts=files), Outcome.PASSED),
         (make_job("true", user="ghost", artifacts=files), Outcome.ERROR),
         (make_job("true", privileged=True, artifacts=files, always="true"), Outcome.PASSED),
+        (make_job("true", network=Network.ISOLATED, mounts=mounts, artifacts=files), Outcome.PASSED),
+        (make_job("true", network=Network.ISOLATED, cap_add=("NET_ADMIN",), services=(service(),)), Outcome.PASSED),
+        (make_job("exit 1", services=(service(), service("true", name="other")), always="true"), Outcome.FAILED),
+        (make_job("true", services=(service(), service("false", name="bad"))), Outcome.ERROR),
+        (make_job("true", network=Network.ISOLATED, services=(service(distro="none"),)), Outcome.ERROR),
+        (make_job("true", network=Network.ISOLATED, user="ghost", services=(service(),)), Outcome.ERROR),
     ]
 
 
@@ -66,17 +80,18 @@ def test_none_stays_open(unpacked, tmp_path, slowdown):
             seen = []
             for number in range(3):
                 jobs = [make_like(job, f"r{number}/{at}") for at, (job, _) in enumerate(wanted)]
-                found = await asyncio.gather(*(engine.run(Work(job, image, 1)) for job in jobs))
+                found = await asyncio.gather(*(engine.run(Work(job, image, 1, {"x": image})) for job in jobs))
                 assert [each.outcome for each in found] == [outcome for _, outcome in wanted]
                 seen.append(len(open_files()))
             return seen
         finally:
             await engine.close()
 
-    before = open_files()
-    _, second, third = asyncio.run(rounds())
-    assert second == third  # the first makes what is kept: groups to use again, maps of ids
-    assert open_files() == before
+    with world():
+        before = open_files()
+        _, second, third = asyncio.run(rounds())
+        assert second == third  # the first makes what is kept: groups to use again, maps of ids, the router
+        assert open_files() == before
 
 
 def make_like(job, name):

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from farm.cgroup import detect
-from farm.engine import network
+from farm.engine import network, services
 from farm.engine.local import LocalEngine
 from farm.image.facts import read_facts
 from farm.kernel.userns import IdMap
@@ -152,7 +152,7 @@ def test_one_that_is_never_healthy_is_an_error_with_its_last_lines(run_with, sle
     assert "[farm: db: line 3]" in log
     assert "ran" not in log.split()
     assert log_of("db") == "line 1\nline 2\nline 3\n"
-    assert log_of("db.healthcheck") == "no\n" * 4
+    assert log_of("db@healthcheck") == "no\n" * 4
     assert sleepers() == 0
 
 
@@ -169,8 +169,8 @@ def test_a_check_that_hangs_is_ended_and_counts_as_one(run_with, sleepers):
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
-        (service("echo oops; exit 5", healthcheck=check()), "ended before the job began\nexit status 5; its last line: oops"),
-        (Service("web", "busybox-musl", ("/no/such", "x"), ""), "could not be started\nexec: execve(/no/such)"),
+        (service("echo oops; exit 5", healthcheck=check()), "ended before the job began; exit status 5; its last line: oops"),
+        (Service("web", "busybox-musl", ("/no/such", "x"), ""), "service web: could not be started; exec: execve(/no/such)"),
         (service("head -c 100000000 /dev/zero | tail", healthcheck=check(), limits=Limits(memory_bytes=16 << 20)), "memory"),
     ],
     ids=["exits", "missing", "oom"],
@@ -254,6 +254,36 @@ def test_capabilities_of_the_job_count_in_the_network_it_shares(run_with):
     attempt, log, _ = run_with(job, "alpine-3.20")
     assert attempt.outcome is Outcome.PASSED, (attempt, log)
     assert log.startswith("content\n")
+
+
+def the_zygote() -> psutil.Process:
+    (found,) = [each for each in psutil.Process().children() if "farm-zygote" in each.name()]
+    return found
+
+
+def test_C03_with_the_zygote_they_are_lost_and_the_next_attempt_has_them_again(run_with, sleepers):
+    beside = service("exec sleep 4713")
+
+    async def kill(engine: LocalEngine) -> None:
+        while sleepers() < 2:
+            await asyncio.sleep(0.01)  # between two looks
+        the_zygote().kill()
+
+    attempt, log, _ = run_with(make_job("exec sleep 4713", services=(beside,)), when=kill)
+    assert (attempt.outcome, attempt.failure.step) == (Outcome.ERROR, "zygote"), (attempt, log)
+    assert sleepers() == 0
+
+
+def test_C03_a_zygote_that_hangs_at_a_services_start(run_with, sleepers, monkeypatch):
+    monkeypatch.setattr(services, "_START_LIMIT_S", 0.5)
+
+    async def stop(engine: LocalEngine) -> None:
+        the_zygote().send_signal(signal.SIGSTOP)
+
+    attempt, log, _ = run_with(make_job("true", services=(service("exec sleep 4713"),)), when=stop)
+    assert (attempt.outcome, attempt.failure.step) == (Outcome.ERROR, "service web"), (attempt, log)
+    assert "could not be started; zygote" in attempt.reason
+    assert sleepers() == 0
 
 
 ORCHESTRATOR = textwrap.dedent(

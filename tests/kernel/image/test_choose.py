@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import platform
 from pathlib import Path
@@ -19,6 +20,7 @@ from farm.image.limits import UnpackLimits
 from farm.image.store import Store
 from farm.kernel import mount
 from farm.model.distro import Distro, Image, Source, SourceKind
+from farm.model.recipe import Recipe
 from tests.kernel.image.archives import entry, packed
 from tests.kernel.image.server import Web, serving
 
@@ -175,3 +177,47 @@ def test_what_jobs_are_told_is_one_line(web, images):
         said = asyncio.run(supply.image(distro)).reason
     assert said.startswith("image: none of the 2 sources of d serves; cannot fetch ")
     assert "\n" not in said
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def test_of_several_sources_the_one_that_is_locked_is_taken_first(web, chosen):
+    two = Source(SourceKind.URL, f"{web.url}/two.tar", sha256=sha256(TWO))
+    found = chosen("/one.tar", two, locked=sha256(TWO))
+    assert (text(found), found.why, found.tried) == ("two", "it is the locked image", ())
+    assert not any("/one.tar" in str(each) for each in web.asked)
+    assert chosen("/one.tar", "/none.tar", locked=sha256(ONE)).why == ""
+
+
+def test_a_source_that_became_another_image_is_passed_over_for_the_locked_one(web, chosen):
+    found = chosen("/one.tar", "/none.tar", "/two.tar", locked=sha256(TWO))
+    assert (text(found), found.tried) == ("two", ())
+    assert found.why.startswith(f"{web.url}/one.tar: it is {sha256(ONE)}; cannot fetch {web.url}/none.tar")
+    asked = len(web.asked)
+    assert text(chosen("/one.tar", "/none.tar", "/two.tar", locked=sha256(TWO))) == "two"
+    assert len(web.asked) == asked
+
+
+def test_where_none_is_the_locked_one_all_that_was_tried_is_told(web, chosen):
+    recipe = Recipe("apt", "sid", ("https://farm.invalid/debian",))
+    bootstrap = Source(SourceKind.BOOTSTRAP, "bootstrap of sid", recipe=recipe)
+    found = chosen(bootstrap, "/none.tar", "/one.tar", "/two.tar", locked="0" * 64)
+    assert text(found) == "one"
+    assert [each.removeprefix("cannot fetch ").split(": ")[0] for each in found.tried] == [
+        f"{web.url}/none.tar",
+        f"{web.url}/one.tar",
+        f"{web.url}/two.tar",
+        "bootstrap of sid",
+    ]
+    assert chosen("/one.tar", locked="0" * 64).tried == ()
+
+
+def test_what_is_there_by_its_digest_is_asked_of_nobody_and_said_so(web, chosen):
+    one = Source(SourceKind.URL, f"{web.url}/one.tar", sha256=sha256(ONE))
+    assert not chosen(one, fresh=True).unasked
+    asked = len(web.asked)
+    assert chosen(one, fresh=True).unasked
+    assert len(web.asked) == asked
+    assert not chosen("/one.tar", fresh=True).unasked

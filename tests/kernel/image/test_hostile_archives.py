@@ -104,7 +104,7 @@ def test_A06_sizes_below_zero_are_an_error(refused):
     header[148:156] = b" " * 8
     header[148:156] = b"%06o\0 " % sum(header)
     said = refused(data=bytes(header) + b"\0" * 10240)
-    assert "damaged" in said or "no tar archive" in said  # as the version of tarfile sees it
+    assert "damaged" in said or "no tar archive" in said  # as it lies in the archive
 
 
 @pytest.mark.parametrize("size", [(1 << 62), (8 << 30)])

@@ -6,8 +6,10 @@ import asyncio
 import os
 import shutil
 import stat
+import struct
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +18,7 @@ import pytest
 from farm.cgroup.detect import sweep_dead
 from farm.engine.build import LocalBuilder
 from farm.engine.local import LocalEngine
-from farm.errors import GivenUpError, ImageError
+from farm.errors import FarmError, GivenUpError, ImageError
 from farm.image import host
 from farm.image.building import BuildError
 from farm.image.prepared import Preparation, prepared
@@ -113,6 +115,16 @@ def test_what_decides_it_makes_another_one(prepare, images, tmp_path, rootfs_dir
     assert (made, second.digest != first.digest) == (True, True)
 
 
+def test_it_says_of_what_it_is(prepare, tmp_path):
+    image, _ = prepare(f"# first of all\nset -e\n\n  {MARK}")
+    begun = "echo made > /root/made; cat /proc/sys/kernel/random/uuid > "
+    assert image.source == f"{prepare.base.source}, prepared: {begun[:59]}…"
+    with pytest.raises(BuildError, match="the prepare of small for a test failed"):
+        prepare("exit 3", called="small for a test")
+    image, _ = prepare("hostname > /root/name", called="small for a test")
+    assert prepare.run(image, "cat /root/name", tmp_path) == (Outcome.PASSED, "prepare-of-small\n")
+
+
 def test_what_it_removes_and_replaces_stays_so(prepare, tmp_path):
     image, _ = prepare("rm /etc/motd; rm -r /etc/apk; mkdir /etc/apk; echo x > /etc/apk/new; mv /etc/issue /etc/moved")
     script = "[ ! -e /etc/motd ]; [ ! -e /etc/issue ]; cat /etc/moved >&2; ls /etc/apk"
@@ -126,6 +138,29 @@ def test_what_the_container_needed_is_not_in_the_layer(prepare):
     assert sorted(os.listdir(layer)) == ["etc"]
     assert os.listdir(layer / "etc") == []
     assert sorted(os.listdir(layer.parent)) == ["upper"]
+
+
+def test_attributes_and_file_capabilities_are_kept(images, rootfs_dir, tmp_path):
+    prepare = Prepare(images, images.take(rootfs_dir / "ubuntu-24.04-amd64.tar.zst"))
+    # By setxattr(2) and getxattr(2): perl is all that the image has for it. The capability is CAP_NET_BIND_SERVICE.
+    names = "my ($f, $s, $u, $k) = ('/usr/bin/capped', 'security.capability', 'user.note', 'kept');"
+    writing = f"""cp /bin/true /usr/bin/capped; perl - <<'END'
+{names} my $c = pack('V5', 0x02000001, 1 << 10, 0, 0, 0);
+syscall(188, $f, $s, $c, 20, 0) == 0 or die $!;
+syscall(188, $f, $u, $k, 4, 0) == 0 or die $!;
+END
+"""
+    reading = f"""perl - <<'END'
+{names} my $c = ' ' x 64;
+syscall(191, $f, $s, $c, 64) >= 20 or die $!;
+print((unpack('V5', $c))[1], "\\n");
+END
+"""
+    image, _ = prepare(writing)
+    layer = Path(image.overlays[0].lowers[0]) / "usr/bin/capped"
+    assert os.getxattr(layer, "user.note") == b"kept"
+    assert struct.unpack_from("<5I", os.getxattr(layer, "security.capability"))[1] == 1 << 10
+    assert prepare.run(image, reading, tmp_path) == (Outcome.PASSED, "1024\n")
 
 
 def test_an_image_may_lose_what_the_farm_writes_to(prepare, tmp_path):
@@ -156,12 +191,71 @@ def test_one_that_failed_leaves_its_log_and_nothing_else(prepare, images):
         prepare("echo said; echo more >&2; exit 100")
     assert caught.value.brief == "the prepare of small failed"
     assert caught.value.detail == "exit status 100"
-    assert "network: host" in caught.value.remedy
+    assert caught.value.remedy == ""
     assert Path(caught.value.log_path).read_text() == "said\nmore\n"
     assert images.left() == [prepare.base.digest]
     with pytest.raises(BuildError, match="exit status 100"):
         prepare("echo said; echo more >&2; exit 100")
     assert prepare.builder.count == 2
+
+
+def test_one_that_reaches_nobody_is_told_of_the_network(prepare):
+    with pytest.raises(BuildError) as caught:
+        prepare("wget -q -O /root/x http://farm.invalid/x")
+    assert "network: host" in caught.value.remedy
+    with pytest.raises(BuildError) as caught:
+        prepare("echo begun; sleep 1000", timeout_s=0.5)
+    assert (caught.value.detail, caught.value.remedy) == ("it ran longer than its timeout of 0.5 s", "")
+
+
+def test_one_that_installs_on_the_host_image_is_told_of_another_distro(images):
+    prepare = Prepare(images, host.resolve(images.store))
+    with pytest.raises(BuildError) as caught:
+        prepare("apt-get install -y farm-no-such-package", network=Network.HOST)
+    assert "the host image has an empty /var" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("/srv/gone", "a symbolic link there that leads to nothing"),
+        ("/srv/gone/below", "a symbolic link there that leads to nothing"),
+        ("/etc/passwd/below", "a file is in the way"),
+        ("/etc/passwd", "the image has a file there, and the source is a folder"),
+    ],
+)
+def test_a_mount_that_has_no_place_in_the_image_is_a_sentence(prepare, images, tmp_path, target, said):
+    prepare.base, _ = prepare("ln -s /nowhere/at/all /srv/gone")
+    (tmp_path / "given").mkdir()
+    with pytest.raises(FarmError) as caught:
+        prepare("true", binds=(Bind(str(tmp_path / "given"), target),))
+    assert caught.value.brief == f"cannot run the prepare of small: bind {target}"
+    assert str(caught.value).count(said) == 1
+    assert "[Errno" not in str(caught.value)
+
+
+def test_a_command_that_is_not_there_is_explained_once(prepare):
+    with pytest.raises(FarmError) as caught:
+        prepare("true", argv=("/bin/no-such-shell", "-c", "true"))
+    lines = [each for each in str(caught.value).replace("; ", "\n").splitlines() if each]
+    assert len(lines) == len(set(lines)) > 1, lines
+
+
+def test_one_whose_files_have_more_holes_than_anybody_reads_is_refused_unread(prepare, images):
+    began_s = time.monotonic()
+    with pytest.raises(BuildError) as caught:
+        prepare("echo said; dd if=/dev/zero of=/root/sparse bs=1 count=0 seek=4096G 2>&1")
+    assert time.monotonic() - began_s < 60  # it would take hours to read
+    assert caught.value.brief == "the prepare of small wrote too much"
+    assert caught.value.detail == "its files hold 4 TiB, holes included, more than 32 GiB"
+    assert "FARM_IMAGE_SIZE" in caught.value.remedy
+    assert Path(caught.value.log_path).read_text().startswith("said\n")
+    assert images.left() == [prepare.base.digest]
+
+
+def test_a_file_with_several_names_counts_once(prepare):
+    image, _ = prepare("head -c 1000 /dev/zero > /root/a; mkdir /root/d; ln /root/a /root/d/b; ln /root/a /root/c")
+    assert image.size_bytes == prepare.base.size_bytes + 1000
 
 
 def test_one_that_is_given_up_leaves_nothing(prepare, images):

@@ -101,6 +101,7 @@ def test_an_answer_comes_back_to_who_asked(made, router):
     assert (answer[:2], answer[-4:]) == (QUERY[:2], ADDRESS)
 
 
+@pytest.mark.slow_in_vm
 def test_the_next_server_is_asked_where_one_does_not_answer(made, router):
     with name_server(made.host, SERVER):
         answer = through(router, ("127.0.0.9", "203.0.113.1", "::1", SERVER), lambda: ask_once(router))
@@ -122,6 +123,7 @@ def test_without_any_server_nobody_is_answered_and_nothing_is_left(made, router)
     through(router, ("127.0.0.9",), ask)
 
 
+@pytest.mark.slow_in_vm
 def test_a_flood_does_not_keep_it_from_answering(made, router):
     def ask():
         with client(router) as flood:

@@ -116,6 +116,7 @@ def mtu(name: str) -> int:
     return int(struct.unpack("16sI12x", answer)[1])
 
 
+@pytest.mark.slow_in_vm
 def test_B16_ports_do_not_reach_each_other_on_one_bridge_or_two(made, router, connect, port):
     beside = connect()
     far = [connect() for _ in range(PORTS_A_BRIDGE)][-1]

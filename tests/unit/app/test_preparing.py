@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from farm.app.preparing import Preparing
+from farm.app.preparing import Preparing, names
 from farm.app.turns import Turns
 from farm.app.unavailable import Unavailable
 from farm.errors import GivenUpError, ImageError
@@ -20,7 +20,7 @@ from farm.image.store import Store
 from farm.image.unpacking import Stopped
 from farm.model.build import Build, Network
 from farm.model.distro import Distro, Facts, Image, Source, SourceKind
-from farm.model.job import Prepare
+from farm.model.job import ImageKey, Job, Prepare
 from farm.model.ports import Builder
 
 DISTRO = Distro("debian-12", (Source(SourceKind.HOST),))
@@ -125,11 +125,59 @@ def test_a_prepare_becomes_a_preparation_with_its_script_rendered(scene: Scene) 
     text = "apt-get install -y make"
     assert make.asked == [
         Preparation(
-            "debian-12", text, ("sh", "-e", "-c", text), (("A", "a"),), Network.HOST, (), 1800.0, PREPARE.limits
+            "debian-12",
+            text,
+            ("sh", "-e", "-c", text),
+            (("A", "a"),),
+            Network.HOST,
+            (),
+            1800.0,
+            PREPARE.limits,
+            "debian-12",
         )
     ]
     (note,) = scene.notes
     assert note.startswith("prepared debian-12 in 0.")
+
+
+def job(test: str, prepare: Prepare | None, distro: str = "debian-12", **axes: str) -> Job:
+    return Job(f"{test}/{distro}", test, distro, tuple(axes.items()), ("sh",), "", prepare=prepare)
+
+
+def test_several_prepared_images_of_one_distro_are_told_apart_by_what_differs() -> None:
+    one, two, three = (Prepare(text, ("sh",)) for text in ("one", "two", "three"))
+    assert names([job("a", one, cc="gcc"), job("b", one), job("c", None)]) == {ImageKey("debian-12", one): "debian-12"}
+    by_axis = [job("a", each, cc=cc, opt=opt) for each, cc in ((one, "gcc"), (two, "tcc")) for opt in ("O0", "O2")]
+    assert list(names(by_axis).values()) == ["debian-12[cc=gcc]", "debian-12[cc=tcc]"]
+    by_test = [job("a", one), job("b", one), job("c", two), *(job(f"t{number}", three) for number in range(5))]
+    assert list(names(by_test).values()) == [
+        "debian-12 for a, b",
+        "debian-12 for c",
+        "debian-12 for t0, t1, t2 and 2 more",
+    ]
+    elsewhere = names([job("a", one), job("a", two, "host"), job("b", two, "host")])
+    assert list(elsewhere.values()) == ["debian-12", "host"]
+
+
+def test_messages_say_which_image_it_was_and_logs_lie_by_distro(scene: Scene) -> None:
+    log = str(scene.run_dir / "log")
+    Path(log).write_text("what it printed\n")
+    make = Maker(scene.store)
+    called = {ImageKey("debian-12", PREPARE): "debian-12[cc=gcc] for a"}
+
+    async def go(maker: Maker) -> Image | Unavailable:
+        turns = Turns(scene.builder)
+        with Preparing(scene.store, turns, str(scene.run_dir), scene.notes.append, bool, maker, called=called) as all_:
+            found = await all_.image(DISTRO, BASE, PREPARE)
+            await asyncio.sleep(0)
+            return found
+
+    asyncio.run(go(make))
+    assert scene.notes[0].startswith("prepared debian-12[cc=gcc] for a in 0.")
+    assert (make.asked[0].name, make.asked[0].called) == ("debian-12", "debian-12[cc=gcc] for a")
+    failed = asyncio.run(go(Maker(scene.store, error=BuildError("it failed", "exit status 1", "", log))))
+    assert isinstance(failed, Unavailable)
+    assert failed.log_path.startswith("prepare/debian-12-")
 
 
 def test_nothing_is_said_of_an_image_that_was_there(scene: Scene) -> None:

@@ -151,3 +151,13 @@ def test_a_job_that_is_not_one_is_four(wanted: str, said: str, capsys: pytest.Ca
 def test_why_a_job_is_skipped(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "other.yaml").write_text("version: 1\ndistros: [host]\njobs: {unit: {run: x, if: false}}\n")
     assert "  skipped: its if is false: false\n" in explained(capsys, "unit/host", "-f", "other.yaml")
+
+
+def test_services_are_told_with_what_makes_them_well(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "other.yaml").write_text(
+        "version: 1\ndistros: [host]\njobs:\n  unit:\n    run: x\n"
+        "    services: {db: {distro: host, run: serve, healthcheck: {run: check, interval: 500ms}}}\n"
+    )
+    said = explained(capsys, "unit/host", "-f", "other.yaml")
+    assert "service db on host  other.yaml:6:5\n    serve\n" in said
+    assert "  well when this exits with 0, tried every 0.5 s, 30 times at most\n    check\n" in said

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.container import plan
-from farm.container.plan import (
+from farm.container import operations, plan
+from farm.container.operations import (
     Bind,
     BindCgroups,
     DropPrivileges,
+    JoinNetwork,
     MakeDevices,
     MakeDirectory,
     Mount,
@@ -22,10 +23,12 @@ from farm.container.plan import (
     SetPersonality,
     WriteFile,
 )
-from farm.container.spec import ContainerSpec, Host
+from farm.container.spec import ContainerSpec, Host, MountPoint
 from farm.kernel.mount import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
+from farm.model.build import Network
 from farm.model.distro import Overlay
 from farm.model.limits import Limits
+from farm.model.mount import MountMode
 
 HOST = Host(0x70000000, False, ("/proc/keys", "/sys/firmware"), frozenset({"/sys/firmware"}), ("/proc/sys",))
 SPEC = ContainerSpec((Overlay("/", ("/views/0/lower",)), Overlay("/etc", ("/views/1",))), ("true",))
@@ -41,6 +44,8 @@ specs = st.builds(
     no_new_privs=st.booleans(),
     filter_id=st.integers(0, 9),
     on_disk=st.booleans(),
+    network=st.sampled_from(Network),
+    joins=st.booleans(),
     personality=st.sampled_from((0, 8)),
     limits=st.builds(Limits, memory_bytes=st.integers(1 << 20, 1 << 40)),
 )
@@ -59,7 +64,7 @@ def places(operations, kind):
 
 
 def mount_of(operations, target):
-    (found,) = (each for each in operations if isinstance(each, Mount) and each.target == plan.ROOT + target)
+    (found,) = (each for each in operations if isinstance(each, Mount) and each.target == operations.ROOT + target)
     return found
 
 
@@ -71,10 +76,10 @@ def test_order_that_the_isolation_rests_on(spec, host):
     ]
     (pivot,) = places(operations, PivotRoot)
     (drop,) = places(operations, DropPrivileges)
-    assert isinstance(operations[0], MountDisk if spec.on_disk else Mount)
+    assert isinstance(operations[int(spec.joins)], MountDisk if spec.on_disk else Mount)
     # What would be followed if it came from an image is made in the upper layer before there is an image.
     for name in ("proc", "sys", "dev", "etc"):
-        made = operations.index(MakeDirectory(f"{plan.SCRATCH}/upper/{name}"))
+        made = operations.index(MakeDirectory(f"{operations.SCRATCH}/upper/{name}"))
         assert made < overlays[0]
     # Everything is mounted and hidden before the old root goes, and privileges go last of all.
     for number, each in enumerate(operations):
@@ -84,9 +89,10 @@ def test_order_that_the_isolation_rests_on(spec, host):
     for number in places(operations, SetPersonality):
         assert pivot < number < drop
     # Loopback and the settings of /proc/sys need it writable: before it is made read-only.
-    (loopback,) = places(operations, RaiseLoopback)
+    loopback = places(operations, RaiseLoopback)
+    assert len(loopback) == (spec.network is not Network.HOST)
     binds = places(operations, Bind)
-    assert all(loopback < number for number in binds)
+    assert all(raised < number for raised in loopback for number in binds)
     kernel_files = [number for number, each in enumerate(operations) if isinstance(each, WriteFile) and not each.new]
     assert all(number < bind for number in kernel_files for bind in binds)
 
@@ -94,8 +100,8 @@ def test_order_that_the_isolation_rests_on(spec, host):
 @given(specs, hosts)
 def test_everything_is_made_below_the_scratch_space(spec, host):
     for each in plan.plan(spec, host):
-        target = getattr(each, "target", getattr(each, "path", plan.ROOT))
-        assert target == plan.SCRATCH or target.startswith(plan.SCRATCH + "/")
+        target = getattr(each, "target", getattr(each, "path", operations.ROOT))
+        assert target == operations.SCRATCH or target.startswith(operations.SCRATCH + "/")
         assert ".." not in target.split("/") or ".." in "".join(overlay.target for overlay in spec.overlays)
 
 
@@ -103,17 +109,17 @@ def test_everything_is_made_below_the_scratch_space(spec, host):
 def test_every_step_has_a_name_for_messages(spec, host):
     for each in plan.plan(spec, host):
         assert each.step
-        assert plan.SCRATCH + "/" not in each.step or each.step.startswith("mkdir ")
+        assert operations.SCRATCH + "/" not in each.step or each.step.startswith("mkdir ")
 
 
 @given(specs, hosts)
 def test_every_masked_and_read_only_path_of_the_host_is_covered(spec, host):
     binds = {each.target: each for each in plan.plan(spec, host) if isinstance(each, Bind)}
     for path in host.masked:
-        source = "/empty" if path in host.masked_directories else plan.ROOT + "/dev/null"
-        assert binds[plan.ROOT + path].source == source
+        source = "/empty" if path in host.masked_directories else operations.ROOT + "/dev/null"
+        assert binds[operations.ROOT + path].source == source
     for path in host.read_only:
-        assert path in host.masked or binds[plan.ROOT + path].read_only
+        assert path in host.masked or binds[operations.ROOT + path].read_only
 
 
 @pytest.mark.parametrize("cgroup2", [True, False])
@@ -153,4 +159,27 @@ def test_hostname_is_in_the_files_and_in_the_kernel():
     texts = {each.path.rpartition("/")[2]: each.text for each in operations if isinstance(each, WriteFile)}
     assert texts["hostname"] == "unit-x\n"
     assert "127.0.1.1\tunit-x\n" in texts["hosts"]
-    assert plan.SetHostname("unit-x") in operations
+    assert operations.SetHostname("unit-x") in operations
+
+
+def test_a_network_is_joined_before_anything_shows_what_is_in_one():
+    """Its descriptor comes after those of the disk and of the mounts; sysfs is of the network that is entered by then."""
+    points = tuple(MountPoint("/a", f"/{name}", MountMode.RO) for name in "ab")
+    found = plan.plan(replace(SPEC, joins=True, network=Network.ISOLATED, on_disk=True, mounts=points), HOST)
+    assert found[0] == JoinNetwork(3)
+    assert places(found, JoinNetwork) == [0]
+    assert places(found, RaiseLoopback)
+    assert places(plan.plan(SPEC, HOST), JoinNetwork) == []
+
+
+def test_nothing_of_the_hosts_network_is_set():
+    found = plan.plan(replace(SPEC, network=Network.HOST), HOST)
+    assert not places(found, RaiseLoopback)
+    assert not [each for each in found if isinstance(each, WriteFile) and "/proc/sys/net" in each.path]
+
+
+@pytest.mark.parametrize("nsswitch", ["", "hosts: files dns\n"])
+def test_where_names_are_looked_up_is_said_to_images_that_do_not_say_it(nsswitch):
+    found = plan.plan(replace(SPEC, nsswitch=nsswitch), HOST)
+    made = [each.text for each in found if isinstance(each, WriteFile) and each.path.endswith("/etc/nsswitch.conf")]
+    assert made == ([nsswitch] if nsswitch else [])

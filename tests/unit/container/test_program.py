@@ -13,6 +13,7 @@ from farm.container import plan, program
 from farm.container.setup import Setup
 from farm.container.spec import ContainerSpec, Host
 from farm.kernel import capability, process
+from farm.model.build import Network
 from farm.model.distro import Overlay
 from farm.model.limits import Usage
 
@@ -125,6 +126,14 @@ def test_added_capabilities_count_in_namespaces_of_the_containers_own(added, nam
         if inside and call == "unshare":
             made |= arguments[0]
     assert made == namespaces
+
+
+@pytest.mark.parametrize("given", [{"network": Network.HOST}, {"network": Network.ISOLATED, "joins": True}])
+def test_a_network_that_is_given_is_kept_whatever_the_capabilities(given):
+    spec = replace(SPEC, capabilities=capability.mask(("NET_ADMIN", "SYS_ADMIN")), **given)
+    unshared = [arguments[0] for _, call, arguments in lowered(spec) if call == "unshare"]
+    assert unshared
+    assert not any(flags & process.CLONE_NEWNET for flags in unshared)
 
 
 def test_groups_are_shown_read_only():

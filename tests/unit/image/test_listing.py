@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,3 +94,39 @@ def test_hard_links_are_counted_once(image: int, tmp_path: Path) -> None:
 def test_listing_can_be_given_up(image: int) -> None:
     with pytest.raises(ImageError, match="given up"):
         listing.write(image, lambda: True)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [],
+        [(0, 5000)],
+        [((8 << 20) - 10, 10)],
+        [(0, 1), (3 << 20, 100), ((5 << 20) + 4096 * 3, 8192)],
+        [((1 << 20) - 1, (1 << 20) + 2)],
+    ],
+)
+def test_the_content_of_a_sparse_file_is_all_of_it_and_no_hole_is_read(
+    image: int, tmp_path: Path, pieces: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "rootfs/sparse"
+    with path.open("wb") as file:
+        file.truncate(8 << 20)
+        for at, length in pieces:
+            file.seek(at)
+            file.write(b"x" * length)
+    wanted = hashlib.sha256(path.read_bytes()).hexdigest()
+    read, count = os.read, 0
+
+    def counting(fd: int, length: int) -> bytes:
+        nonlocal count
+        data = read(fd, length)
+        count += len(data)
+        return data
+
+    monkeypatch.setattr(os, "read", counting)
+    digest = written(image)
+    assert count < sum(length for _, length in pieces) + 64 * 1024 * (1 + len(pieces))
+    monkeypatch.undo()
+    assert f" {wanted} sparse\n" in (tmp_path / "tree").read_text()
+    assert list(listing.differences(image, digest)) == []

@@ -6,28 +6,30 @@ import pytest
 
 from farm.image.unpacking import Unpacked, _error, _result
 
-GOOD = b'{"members": 3, "size_bytes": 5, "dropped": {"fifo": 1}, "confined": "root"}'
+GOOD = b"unpacked\0003\0005\0root\0fifo 1"
 
 
 def test_what_is_as_agreed_is_taken() -> None:
     assert _result(GOOD) == Unpacked(3, 5, (("fifo", 1),), "root")
+    assert _error(b"failed\0brief\0detail", b"", 0) == ("brief", "detail")
 
 
 @pytest.mark.parametrize(
     "said",
     [
         b"",
-        b"[" * 60_000,
-        b"null",
-        b"[]",
-        b'"text"',
+        b"\0" * 60_000,
+        b"unpacked",
+        b"text",
         GOOD[:-2],
         GOOD + bytes(1 << 16),
         GOOD.replace(b"3", b"Infinity"),
-        GOOD.replace(b"5", b'"many"'),
-        GOOD.replace(b'{"fifo": 1}', b"[1]"),
-        b'{"error": ["too", "many", "parts"]}',
-        b'{"error": 5}',
+        GOOD.replace(b"5", b"many"),
+        GOOD.replace(b"fifo 1", b"fifo"),
+        GOOD.replace(b"fifo", b"\xff"),
+        GOOD.replace(b"unpacked", b"failed"),
+        b"failed\0too\0many\0parts",
+        b"failed",
     ],
 )
 def test_all_else_is_an_error(said: bytes) -> None:

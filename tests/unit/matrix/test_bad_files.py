@@ -106,12 +106,12 @@ def test_all_errors_are_shown_at_once_each_with_its_line(tmp_path) -> None:
              3 | distros: [host, mint]
                |                 ^
           known here: host
-        {path}:4:11: 'nothing' is not defined; there are matrix, distro, job and env
+        {path}:4:15: 'nothing' is not defined; there are matrix, distro, job and env
              4 | env: {{OK: "{{{{ nothing }}}}"}}
-               |           ^
-        {path}:7:10: 'x' is not defined here; there are none
+               |               ^
+        {path}:7:25: 'x' is not defined here; there are none
              7 |     run: echo {{{{ matrix.x }}}}
-               |          ^
+               |                         ^
         {path}:8:14: not a duration: 'soon'
              8 |     timeout: soon
                |              ^

@@ -16,7 +16,7 @@ HEAD = "version: 1\ndistros: [host]\n"
 UNIT = "jobs: {unit: {run: x}}\n"
 
 HOSTILE = {
-    "depth of lists": ("a: " + "[" * 10_000, "not YAML"),
+    "depth of lists": ("a: " + "[" * 10_000, ":1:"),
     "depth of fewer lists": ("a: " + "[" * 900, "nested deeper than 40 levels"),
     "depth of mappings": ("{a: " * 10_000, "nested deeper than 40 levels"),
     "depth of blocks": ("".join(" " * level + "a:\n" for level in range(1000)), "nested deeper than 40 levels"),

@@ -83,6 +83,8 @@ def told_of_one_value() -> list[str]:
     found = []
     for name in golden(good=False):
         said = [line for line in (GOLDEN / f"{name}.txt").read_text().splitlines() if line.startswith((name, "./"))]
+        if any("cannot be a key" in line for line in said):
+            continue  # no YAML that others read
         if any(OF_ONE_VALUE.search(line) and not any(each in line for each in NOT_TOLD) for line in said):
             found.append(name)
     return found

@@ -99,9 +99,10 @@ def test_what_an_image_does_not_tell_is_an_error_with_its_line_and_all_of_them_a
         Completion(matrix).complete(jobs[1], ALPINE)
     assert caught.value.brief == "the image of own lacks what unit asks of it"
     assert (
-        f"{tmp_path}/matrix.yaml:7:1: distro.install is empty: this image has no package manager" in caught.value.detail
+        f"{tmp_path}/matrix.yaml:7:10: distro.install is empty: this image has no package manager"
+        in caught.value.detail
     )
-    assert f"{tmp_path}/matrix.yaml:8:12: distro.version is empty: this image does not tell it" in caught.value.detail
+    assert f"{tmp_path}/matrix.yaml:8:20: distro.version is empty: this image does not tell it" in caught.value.detail
     with pytest.raises(LateError):  # and again, for the next job of it
         Completion(matrix).complete(jobs[0], ALPINE)
 

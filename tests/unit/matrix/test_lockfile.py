@@ -55,11 +55,16 @@ def test_what_is_recorded_of_a_distro() -> None:
 
 def test_each_distro_that_is_refused_is_named() -> None:
     assert unlocked(["a", "c"], LOCK) == ("c is not in the lock file",)
-    (said,) = moved({"a": Locked("host", "host"), "b": Locked("3" * 64, "b.tar")}, LOCK)
+    (said,) = moved({"a": Locked("host", "host"), "b": Locked("3" * 64, "b.tar")}, LOCK, {})
     assert "1" * 64 in said
     assert "3" * 64 in said
-    assert moved({"a": Locked("1" * 64, "a.tar")}, LOCK) == (f"a is locked to host, and is now {'1' * 64} (a.tar)",)
+    assert moved({"a": Locked("1" * 64, "a.tar")}, LOCK, {}) == (f"a is locked to host, and is now {'1' * 64} (a.tar)",)
 
 
 def test_its_name_is_that_of_the_matrix() -> None:
     assert lock_path("a/nightly.yaml") == "a/nightly.lock"
+
+
+def test_what_was_tried_is_below_the_sentence() -> None:
+    (said,) = moved({"a": Locked("1" * 64, "a.tar")}, LOCK, {"a": ("a.tar: it is 1", "oci://x\x1b: 404")})
+    assert said.splitlines()[1:] == ["  tried a.tar: it is 1", "  tried oci://x\\x1b: 404"]

@@ -181,3 +181,9 @@ def test_artifacts_and_failed_test_cases_of_a_failure(tmp_path):
     assert "a bad<0>: why\n" in text
     assert "and 10 more, in junit.xml" in text
     assert "a good" not in text
+
+
+def test_a_failure_says_how_to_run_it_again(tmp_path):
+    record = one(tmp_path, Outcome.FAILED, b"", id="unit/a[x=it's]")
+    text = " ".join(seen(replace(record, info=info(matrix_path="/ci/matrix.yaml")), tmp_path).text)
+    assert """farm run matrix.yaml --job 'unit/a[x=it'"'"'s]'""" in text

@@ -15,6 +15,7 @@ def test_it_is_one_shell_word_for_each_and_the_file_from_here() -> None:
     assert shlex.split(found) == ["farm", "run", "ci/matrix.yaml", "--job", JOB.id]
     found = repro(info(matrix_path="/home/qa/product/matrix.yaml"), JOB, directory="/tmp")
     assert shlex.split(found)[2] == "/home/qa/product/matrix.yaml"
+    assert repro(info(matrix_path="/home/matrix.yaml"), JOB, directory="").split()[2] == "/home/matrix.yaml"
 
 
 def test_what_changes_an_outcome_comes_along_and_what_does_not_stays_out() -> None:

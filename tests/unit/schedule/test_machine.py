@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from farm.model.job import ImageKey, Job
+from farm.model.limits import Limits
 from farm.model.outcome import Outcome
+from farm.model.service import Service
 from farm.schedule import needs, policy
 from farm.schedule.events import (
     AttemptEnded,
@@ -37,6 +39,8 @@ from tests.unit.schedule.jobs import KEYS, MIB, make_job
 TESTS = ("unit", "lint", "load")
 ENDS = (Outcome.PASSED, Outcome.FAILED, Outcome.TIMEOUT, Outcome.SKIPPED, Outcome.CANCELLED, Outcome.XFAILED)
 
+SERVICE = Service("db", "b", ("sh",), "", limits=Limits(0.5, MIB))
+
 SHAPES = st.lists(
     st.fixed_dictionaries(
         {
@@ -48,6 +52,7 @@ SHAPES = st.lists(
             "group": st.sampled_from(["", "db"]),
             "fail_fast": st.sampled_from([False, False, True]),
             "needs": st.one_of(st.just([]), st.lists(st.integers(1, 4), max_size=2)),
+            "service": st.sampled_from([False, False, True]),
             "off": st.sampled_from([False] * 7 + [True]),
         }
     ),
@@ -81,6 +86,7 @@ class SchedulerMachine(RuleBasedStateMachine):
                 fail_fast=each["fail_fast"],
                 max_parallel=most[each["test"]],
                 needs=needed,
+                services=(SERVICE,) if each["service"] else (),
                 condition="if: no" if each["off"] else "",
             )
         ranks = list(range(len(shapes)))
@@ -118,7 +124,7 @@ class SchedulerMachine(RuleBasedStateMachine):
                 assert job_id not in self.finished
                 assert job_id not in self.paused
                 assert number == self.attempts[job_id] + 1 <= job.retries.most + 1
-                assert job.image_key not in self.open_images | self.failed_images
+                assert not set(job.image_keys) & (self.open_images | self.failed_images)
                 assert all(needs.met(self.finished[each]) for each in job.needs)
                 self.running.add(job_id)
             case Cancel(job_id):
@@ -176,10 +182,12 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.paused.discard(job_id)
         self.feed(Waited(job_id))
 
-    @rule(high=st.booleans())
-    def pressure(self, high) -> None:
-        self.high = high
-        self.feed(Pressure(high))
+    @rule(at_most=st.integers(0, 3))
+    def pressure(self, at_most) -> None:
+        self.high = at_most > 0
+        before = len(self.running)
+        self.feed(Pressure(at_most))
+        assert not at_most or len(self.running) <= max(before, at_most)
 
     @precondition(lambda self: len(self.finished) > 2)
     @rule(event=st.sampled_from([Interrupted(), Killed(), Overdue()]))
@@ -197,7 +205,7 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_budget_holds(self) -> None:
-        running = [policy.demand(self.jobs[job_id].limits, self.budget) for job_id in self.running]
+        running = [policy.demand_of(self.jobs[job_id], self.budget) for job_id in self.running]
         assert len(running) == self.scheduler.running
         assert len(running) <= self.budget.slots
         assert sum(each.memory_bytes for each in running) <= self.budget.memory_bytes
@@ -223,18 +231,18 @@ class SchedulerMachine(RuleBasedStateMachine):
             return
         if len(self.running) >= self.budget.slots:
             return
-        used = [policy.demand(self.jobs[job_id].limits, self.budget) for job_id in self.running]
+        used = [policy.demand_of(self.jobs[job_id], self.budget) for job_id in self.running]
         cpus, memory = sum(each.cpus for each in used), sum(each.memory_bytes for each in used)
         tests = Counter(self.jobs[each].test for each in self.running)
         groups = {self.jobs[each].group for each in self.running} - {""}
         for job_id, job in self.jobs.items():
             if job_id in self.finished or job_id in self.running or job_id in self.paused:
                 continue
-            if job.image_key in self.open_images or any(each not in self.finished for each in job.needs):
+            if set(job.image_keys) & self.open_images or any(each not in self.finished for each in job.needs):
                 continue
             if job.group in groups or (job.max_parallel and tests[job.test] >= job.max_parallel):
                 continue
-            wanted = policy.demand(job.limits, self.budget)
+            wanted = policy.demand_of(job, self.budget)
             assert not policy.fits(wanted, self.budget, len(self.running), cpus, memory), f"{job_id} waits for nothing"
 
 
