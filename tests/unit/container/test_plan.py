@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.container import operations, plan
+from farm.container import plan
 from farm.container.operations import (
+    ROOT,
+    SCRATCH,
     Bind,
     BindCgroups,
     DropPrivileges,
@@ -20,6 +22,7 @@ from farm.container.operations import (
     MountDisk,
     PivotRoot,
     RaiseLoopback,
+    SetHostname,
     SetPersonality,
     WriteFile,
 )
@@ -64,7 +67,7 @@ def places(operations, kind):
 
 
 def mount_of(operations, target):
-    (found,) = (each for each in operations if isinstance(each, Mount) and each.target == operations.ROOT + target)
+    (found,) = (each for each in operations if isinstance(each, Mount) and each.target == ROOT + target)
     return found
 
 
@@ -79,7 +82,7 @@ def test_order_that_the_isolation_rests_on(spec, host):
     assert isinstance(operations[int(spec.joins)], MountDisk if spec.on_disk else Mount)
     # What would be followed if it came from an image is made in the upper layer before there is an image.
     for name in ("proc", "sys", "dev", "etc"):
-        made = operations.index(MakeDirectory(f"{operations.SCRATCH}/upper/{name}"))
+        made = operations.index(MakeDirectory(f"{SCRATCH}/upper/{name}"))
         assert made < overlays[0]
     # Everything is mounted and hidden before the old root goes, and privileges go last of all.
     for number, each in enumerate(operations):
@@ -100,8 +103,8 @@ def test_order_that_the_isolation_rests_on(spec, host):
 @given(specs, hosts)
 def test_everything_is_made_below_the_scratch_space(spec, host):
     for each in plan.plan(spec, host):
-        target = getattr(each, "target", getattr(each, "path", operations.ROOT))
-        assert target == operations.SCRATCH or target.startswith(operations.SCRATCH + "/")
+        target = getattr(each, "target", getattr(each, "path", ROOT))
+        assert target == SCRATCH or target.startswith(SCRATCH + "/")
         assert ".." not in target.split("/") or ".." in "".join(overlay.target for overlay in spec.overlays)
 
 
@@ -109,17 +112,17 @@ def test_everything_is_made_below_the_scratch_space(spec, host):
 def test_every_step_has_a_name_for_messages(spec, host):
     for each in plan.plan(spec, host):
         assert each.step
-        assert operations.SCRATCH + "/" not in each.step or each.step.startswith("mkdir ")
+        assert SCRATCH + "/" not in each.step or each.step.startswith("mkdir ")
 
 
 @given(specs, hosts)
 def test_every_masked_and_read_only_path_of_the_host_is_covered(spec, host):
     binds = {each.target: each for each in plan.plan(spec, host) if isinstance(each, Bind)}
     for path in host.masked:
-        source = "/empty" if path in host.masked_directories else operations.ROOT + "/dev/null"
-        assert binds[operations.ROOT + path].source == source
+        source = "/empty" if path in host.masked_directories else ROOT + "/dev/null"
+        assert binds[ROOT + path].source == source
     for path in host.read_only:
-        assert path in host.masked or binds[operations.ROOT + path].read_only
+        assert path in host.masked or binds[ROOT + path].read_only
 
 
 @pytest.mark.parametrize("cgroup2", [True, False])
@@ -159,7 +162,7 @@ def test_hostname_is_in_the_files_and_in_the_kernel():
     texts = {each.path.rpartition("/")[2]: each.text for each in operations if isinstance(each, WriteFile)}
     assert texts["hostname"] == "unit-x\n"
     assert "127.0.1.1\tunit-x\n" in texts["hosts"]
-    assert operations.SetHostname("unit-x") in operations
+    assert SetHostname("unit-x") in operations
 
 
 def test_a_network_is_joined_before_anything_shows_what_is_in_one():
