@@ -12,7 +12,7 @@ from farm.container.spec import LOOPBACK_HOSTS, NO_NETWORK, ContainerSpec
 from farm.engine import abi, verdict
 from farm.engine.deadline import Deadline
 from farm.engine.log import LogCapture
-from farm.engine.network import HOSTS, RESOLV_CONF, host_text
+from farm.engine.network import RESOLV_CONF, host_names, host_text
 from farm.errors import FarmError
 from farm.kernel import capability
 from farm.kernel.userns import IdMap
@@ -120,5 +120,5 @@ def _spec(build: Build, capabilities: int) -> ContainerSpec:
         network=build.network,
         binds=build.binds,
         resolv_conf=host_text(RESOLV_CONF) if on_host else NO_NETWORK,
-        hosts=host_text(HOSTS) if on_host else LOOPBACK_HOSTS,
+        hosts=host_names() if on_host else LOOPBACK_HOSTS,
     )

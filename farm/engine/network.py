@@ -83,7 +83,7 @@ class Networks:
         """
         hosts = f"127.0.0.1\t{' '.join(names)}\n" if names else ""
         if kind is Network.HOST:
-            return Joined(kind, resolv_conf=host_text(RESOLV_CONF), hosts=host_text(HOSTS) + hosts)
+            return Joined(kind, resolv_conf=host_text(RESOLV_CONF), hosts=host_names() + hosts)
         if kind is Network.NONE:
             if not names:
                 return ALONE
@@ -173,6 +173,13 @@ class _Outside:
 
     def resolv_conf(self, port: Port) -> str:
         return self._resolver.text(port.gateway if self._forwarder is not None else None)
+
+
+def host_names() -> str:
+    """The host's /etc/hosts, with loopback's names where it has none, as small images that are booted do."""
+    text = host_text(HOSTS)
+    named = {word for line in text.splitlines() for word in line.partition("#")[0].split()[1:]}
+    return text if "localhost" in named else LOOPBACK_HOSTS + text
 
 
 def host_text(path: str) -> str:
