@@ -86,7 +86,7 @@ class _Bash(BashComplete):
 %(complete_func)s() {
     local IFS=$'\\n' line
     COMPREPLY=()
-    while read -r line; do COMPREPLY+=("$line"); done < <(
+    while read -r line; do [ -z "$line" ] || COMPREPLY+=("$line"); done < <(
         env COMP_LINE="${COMP_LINE:0:$COMP_POINT}" %(complete_var)s=bash_complete $1 2>/dev/null)
     compopt +o filenames +o nospace
     if [ ${#COMPREPLY[@]} = 1 ] && [ "${COMPREPLY[0]}" = // ]; then COMPREPLY=(); compopt -o default; fi
@@ -98,7 +98,9 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
         line = os.environ["COMP_LINE"]
         words = split_arg_string(line)[1:]
         incomplete = words.pop() if words and not line[-1:].isspace() else ""
-        self._before = max(incomplete.rfind("="), incomplete.rfind(":")) + 1
+        # Of --job=ID only the value is completed.
+        value = incomplete.partition("=")[2] if incomplete.startswith("-") else incomplete
+        self._before = max(value.rfind("="), value.rfind(":")) + 1
         return words, incomplete
 
     def format_completion(self, item: CompletionItem) -> str:

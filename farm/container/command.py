@@ -17,6 +17,17 @@ _RESTORED = tuple(sorted(signals.settable()))
 _DEFAULT_PATH = "/usr/bin:/bin"
 
 
+def enter(directory: str) -> None:
+    """Make ``directory`` that of this process, and so of a command. Raises ``KernelError``."""
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        hint = {errno.ENOENT: f"the image has no {directory}", errno.ENOTDIR: "that is no folder"}.get(
+            error.errno or 0, ""
+        )
+        raise KernelError("chdir", error.errno or 0, (directory,), hint) from error
+
+
 def spawn(argv: tuple[str, ...], environment: dict[str, str], actions: list[tuple[object, ...]]) -> int:
     """The pid of ``argv``, in a session of its own: posix_spawn(3), which copies no page tables. It has this process's real
     ids for all of its ids (``process.lend``).

@@ -109,7 +109,7 @@ class Init:
                 actions += [(os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, 0, 2)]
             else:
                 actions = [(os.POSIX_SPAWN_DUP2, fd, target) for target, fd in enumerate(descriptors)]
-            os.chdir(directory)
+            command.enter(directory)
             try:
                 self._set_oom_score(_OOM_FIRST)
                 if identity:
@@ -123,7 +123,7 @@ class Init:
             self._children[pid] = number
             self._say("started", number, time.monotonic(), descriptors=((master,) if terminal else ()) + root)
         except OSError as error:
-            step = "working-directory" if error.filename == directory else "exec"
+            step = "working-directory" if isinstance(error, KernelError) and error.call == "chdir" else "exec"
             self.say_failed(number, step, error)
         finally:
             for fd in (master, slave, *descriptors, *root):
@@ -142,7 +142,7 @@ class Init:
     ) -> NoReturn:
         """Be the command from here on, and say so before; on failure say why, and end. Fields are as of ``spawn``."""
         try:
-            os.chdir(directory)
+            command.enter(directory)
             self._set_oom_score(_OOM_FIRST)
             os.setsid()
             for target, fd in enumerate(descriptors):
@@ -156,7 +156,7 @@ class Init:
             process.close_all_but((0, 1, 2, self._control.fileno()))
             command.replace(argv, environment, direct)
         except OSError as error:
-            step = "working-directory" if error.filename == directory else "exec"
+            step = "working-directory" if isinstance(error, KernelError) and error.call == "chdir" else "exec"
             self.say_failed(_MAIN, step, error)
         finally:
             os._exit(1)

@@ -92,7 +92,10 @@ def test_the_shell_in_use_is_the_one_that_is_meant(
         ("farm explain unit/host[opt=", ["O0]", "O2]"]),  # bash's own word begins after the =
         ("farm explain unit", ["unit/host[opt=O0]", "unit/host[opt=O2]"]),
         ("farm explain ", ["unit/host[opt=O0]", "unit/host[opt=O2]", "docs/host"]),
+        ("farm list --job=un", ["unit/host[opt=O0]", "unit/host[opt=O2]"]),
+        ("farm list --job=unit/host[opt=", ["O0]", "O2]"]),
         ("farm valid", ["validate"]),
+        ("farm explain nothing", []),
     ],
 )
 def test_bash_itself(line: str, wanted: list[str], folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,6 +106,6 @@ def test_bash_itself(line: str, wanted: list[str], folder: Path, capsys: pytest.
     farm.write_text(f'#!/bin/sh\nPYTHONPATH={root} exec {sys.executable} -m farm "$@"\n')
     farm.chmod(0o755)
     asked = f"{script}\ncompopt() {{ :; }}\nCOMP_LINE='{line}' COMP_POINT={len(line)}\n_farm_completion ./farm\n"
-    asked += 'printf "%s\\n" "${COMPREPLY[@]}"\n'
+    asked += 'for each in "${COMPREPLY[@]}"; do printf "%s\\n" "$each"; done\n'
     found = subprocess.run(["bash", "--norc", "-c", asked], capture_output=True, text=True, check=True, env=os.environ)
     assert found.stdout.split("\n")[:-1] == wanted
