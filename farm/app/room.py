@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import psutil
 
-from farm.app.host import raise_descriptors
+from farm.app.host import descriptors_of, raise_descriptors
 from farm.errors import UsageError
 from farm.model.job import Job
 from farm.model.run import Asked
@@ -31,7 +31,7 @@ def room(asked: Asked, jobs: Sequence[Job]) -> tuple[Budget, tuple[str, ...]]:
         memory_overcommit=asked.memory_overcommit,
         reserve=Reserve(asked.reserve_cpus, asked.reserve_memory_bytes),
     )
-    slots = raise_descriptors(min(given.slots, len(jobs)))
+    slots = raise_descriptors(min(given.slots, len(jobs)), max(map(descriptors_of, jobs)))
     notes = []
     if slots < min(given.slots, len(jobs)):
         counted = "one job" if slots == 1 else f"{slots} jobs"
