@@ -31,7 +31,7 @@ def room(asked: Asked, jobs: Sequence[Job]) -> tuple[Budget, tuple[str, ...]]:
         memory_overcommit=asked.memory_overcommit,
         reserve=Reserve(asked.reserve_cpus, asked.reserve_memory_bytes),
     )
-    slots = raise_descriptors(min(given.slots, len(jobs)), max(map(descriptors_of, jobs)))
+    slots = raise_descriptors(min(given.slots, len(jobs)), max(map(descriptors_of, jobs), default=1))
     notes = []
     if slots < min(given.slots, len(jobs)):
         counted = "one job" if slots == 1 else f"{slots} jobs"
