@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from farm.matrix.cells import Specs, cells, most
 from farm.matrix.document import Matrix
 from farm.matrix.needs import Group, Needs, circles, skipped_with
@@ -14,11 +16,12 @@ MAX_JOBS = 1_000_000
 """So that a slip in the axes is an error and not the end of the machine's memory."""
 
 
-def expand(matrix: Matrix) -> tuple[Job, ...]:
+def expand(matrix: Matrix, unsound: Collection[str] = ()) -> tuple[Job, ...]:
     """Every job of ``matrix``: tests in file order, in each the distro first, then the axes, the last axis fastest.
 
     Cells that ``include`` adds come after the others of their test. Jobs whose ``if`` is false are there, with the reason in
-    ``condition``. Raises ``MatrixError`` with every problem, each once and not once a cell: templates that do not render,
+    ``condition``. ``unsound`` are tests of the file that are wrong already: nothing is said of who needs them. Raises
+    ``MatrixError`` with every problem, each once and not once a cell: templates that do not render,
     equal ids, texts too long to be passed to a program, needs that cannot be met.
     """
     problems: list[Problem] = []
@@ -31,7 +34,7 @@ def expand(matrix: Matrix) -> tuple[Job, ...]:
     tags = {distro.name: distro.tags for distro in matrix.distros}
     rendering = Rendering(matrix.source, problems)
     groups = {test.name: Group(test, cells(test, specs[test.name], rendering.report)) for test in matrix.tests}
-    needs = Needs(groups, rendering.report)
+    needs = Needs(groups, rendering.report, unsound)
     jobs: list[Job] = []
     for group in groups.values():
         jobs.extend(_jobs(group, specs[group.test.name], needs, rendering, tags))

@@ -39,7 +39,10 @@ def load(path: str, catalogue: Sequence[str] = (), shipped: str = SHIPPED) -> Ma
     if matrix is not None:
         # The file is refused anyway; what its sound jobs would say on expansion belongs in the same list.
         try:
-            expand(matrix)
+            jobs = root.values.get("jobs") if isinstance(root, MappingNode) else None
+            written = jobs.values if isinstance(jobs, MappingNode) else {}
+            sound = {test.name for test in matrix.tests}
+            expand(matrix, [name for name in written if name not in sound])
         except MatrixError as error:
             problems.extend(error.problems)
     raise MatrixError(tuple(problems))

@@ -8,7 +8,7 @@ shards. What ``exclude`` took away, and what is skipped before the run, skips th
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from farm.matrix.cells import Cell, excluded
@@ -55,8 +55,9 @@ NOTHING = Found()
 class Needs:
     """Finds what jobs need among ``groups``, by names of tests; each error is reported once, with the first job it is of."""
 
-    def __init__(self, groups: Mapping[str, Group], report: Report) -> None:
+    def __init__(self, groups: Mapping[str, Group], report: Report, unsound: Collection[str] = ()) -> None:
         self._groups = groups
+        self._unsound = unsound
         self._report = report
         self._said: set[Place] = set()
         self._known: dict[object, Found] = {}
@@ -77,7 +78,11 @@ class Needs:
         for need in spec.needs:
             group = self._groups.get(need.job)
             if group is None:
-                self._once(need.place, f"no job is called {need.job!r}", nearest(need.job, self._groups))
+                if need.job in self._unsound:
+                    continue
+                self._once(
+                    need.place, f"no job is called {need.job!r}", nearest(need.job, (*self._groups, *self._unsound))
+                )
                 continue
             self.places.setdefault((test.name, need.job), need.place)
             axes = self._axes(need, cell, group.test)
