@@ -134,6 +134,12 @@ def as_json(command: _Command) -> _Command:
 def table_format(command: _Command) -> _Command:
     """``--format``: how tabulate draws tables."""
     shown = click.option(
-        "--format", "style", type=_table_style, default=_STYLE, show_default=True, help="Any of tabulate's formats."
+        "--format",
+        "style",
+        type=_table_style,
+        default=_STYLE,
+        show_default=True,
+        metavar="STYLE",
+        help="Any of tabulate's formats.",
     )
     return shown(command)

@@ -9,6 +9,7 @@ import subprocess
 
 from farm.errors import FarmError, KernelError
 from farm.kernel import loop
+from farm.units import format_bytes
 
 _BLOCK_BYTES = 4096
 _PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
@@ -36,7 +37,11 @@ def make_disk(folder: str, size_bytes: int) -> int:
         raise FarmError("resources.disk needs mkfs.ext4", "the host has none", "install e2fsprogs")
     backing = _nameless_file(folder)
     try:
-        os.truncate(backing, size_bytes - size_bytes % _BLOCK_BYTES)
+        try:
+            os.truncate(backing, size_bytes - size_bytes % _BLOCK_BYTES)
+        except OSError as error:
+            hint = "no file of its file system can be that large" if error.errno == errno.EFBIG else ""
+            raise KernelError("ftruncate", error.errno or 0, (folder, format_bytes(size_bytes)), hint) from error
         _make_file_system(program, backing)
         return loop.attach(backing, block_bytes=_BLOCK_BYTES)
     finally:

@@ -195,7 +195,15 @@ def _remove(data: object, location: Sequence[str | int]) -> None:
         data.pop(location[-1], None)
 
 
+_MOST_SHOWN = 60
+
+
+def _shortened(text: str) -> str:
+    """``text`` as an error quotes it: a file that is no YAML at all is one long value."""
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+
+
 def _kind(node: Node) -> str:
     if isinstance(node, Scalar):
-        return "nothing" if node.kind == "null" else f"the value {node.text!r}"
+        return "nothing" if node.kind == "null" else f"the value {_shortened(node.text)!r}"
     return "a list" if isinstance(node, SequenceNode) else "a mapping"

@@ -34,6 +34,14 @@ def test_list_shows_every_job(matrix: str, capsys: pytest.CaptureFixture[str]) -
     assert "2 jobs" in shown
 
 
+@pytest.mark.parametrize("command", [["list"], ["doctor"], ["image", "ls"]])
+def test_help_names_no_function_of_ours(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert status([*command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "--format STYLE" in shown
+    assert "_TABLE" not in shown
+
+
 def test_list_of_nothing_is_five(matrix: str) -> None:
     assert status(["list", matrix, "-k", "nowhere"]) == 5
 
