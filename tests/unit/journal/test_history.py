@@ -1,14 +1,19 @@
 from __future__ import annotations
 
-import multiprocessing
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from farm.errors import FarmError
 from farm.journal import history
 from farm.journal.history import NOTHING, Past, Result
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def passed(job_id, duration_s=1.0):
@@ -69,19 +74,21 @@ def test_a_run_that_was_resumed_replaces_itself_and_counts_once(path):
     assert sorted(rows(path)) == [("r1", "a", "passed"), ("r1", "b", "failed")]
 
 
-def _record_many(path, run):
-    for number in range(10):
-        history.record(path, f"{run}-{number}", 1.0, [passed(f"job-{each}") for each in range(50)])
+RECORD_MANY = """
+import sys
+from farm.journal import history
+from tests.unit.journal.test_history import passed
+path, run = sys.argv[1:]
+for number in range(10):
+    history.record(path, f"{run}-{number}", 1.0, [passed(f"job-{each}") for each in range(50)])
+"""
 
 
 def test_two_farms_write_at_once(path):
-    context = multiprocessing.get_context("spawn")
-    farms = [context.Process(target=_record_many, args=(path, name)) for name in ("x", "y")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    farms = [subprocess.Popen([sys.executable, "-c", RECORD_MANY, path, name], env=environment) for name in ("x", "y")]
     for each in farms:
-        each.start()
-    for each in farms:
-        each.join(60)
-        assert each.exitcode == 0
+        assert each.wait(60) == 0
     assert len(rows(path)) == 2 * 10 * 50
     assert len(history.read(path).expected_s) == 50
 
