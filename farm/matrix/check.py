@@ -145,8 +145,9 @@ def _problem(source: SourceText, node: Node, detail: ErrorDetails, model: type[B
     place = place_of(node, location)
     message, _, remedy = detail["msg"].partition("\n")
     if detail["type"] != "refused":
-        wanted = "a list" if detail["type"] == "list_type" else "a mapping of keys and values"
-        message, remedy = f"{_named(location)} is {wanted}", ""
+        is_list = detail["type"] == "list_type"
+        message = f"{_named(location)} is {'a list' if is_list else 'a mapping of keys and values'}"
+        remedy = "write it like [one, two]" if is_list else "write it like {key: value}"
     return source.problem(place, message, remedy)
 
 

@@ -41,7 +41,8 @@ def load(path: str, catalogue: Sequence[str] = (), shipped: str = SHIPPED) -> Ma
         try:
             jobs = root.values.get("jobs") if isinstance(root, MappingNode) else None
             written = jobs.values if isinstance(jobs, MappingNode) else {}
-            expand(matrix, written.keys() - {test.name for test in matrix.tests})
+            sound = {test.name for test in matrix.tests}
+            expand(matrix, [name for name in written if name not in sound])
         except MatrixError as error:
             problems.extend(error.problems)
     raise MatrixError(tuple(problems))

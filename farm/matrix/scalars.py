@@ -145,7 +145,7 @@ def boolean(value: object) -> bool:
     """``true`` or ``false``; the other spellings of YAML 1.1 are refused."""
     found = scalar(value)
     if found.kind != "bool" or found.text.lower() not in _BOOLEAN:
-        raise refused(_not("true or false", found))
+        raise refused(_not("true or false", found), "write true or false, without quotes")
     return _BOOLEAN[found.text.lower()]
 
 
