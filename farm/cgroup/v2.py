@@ -102,11 +102,15 @@ class V2Group:
         """See ``Pooled.remove``; closes the descriptors when the group is gone."""
         if not folder.remove_tree(self._path, deadline_s=0.0):
             return False
+        self.let_go()
+        return True
+
+    def let_go(self) -> None:
+        """Close the descriptors; may be called twice."""
         for fd in (self.v2_fd, self._peak_fd):
             if fd >= 0:
                 os.close(fd)
         self.v2_fd = self._peak_fd = -1
-        return True
 
     def _read(self) -> Usage:
         """The counters as they stand."""
@@ -134,12 +138,13 @@ class V2Group:
 class V2Manager:
     """The groups of one run in the unified hierarchy at ``path``; see ``Manager``."""
 
-    __slots__ = ("_files", "_folder", "_groups_made", "_peak_resets", "_pool", "lacks")
+    __slots__ = ("_files", "_folder", "_groups", "_groups_made", "_peak_resets", "_pool", "lacks")
 
     mode = "v2"
 
     def __init__(self, path: str, *, root: str, name: str) -> None:
         parent, _, run = name.rpartition("/")
+        self._groups: list[V2Group] = []
         self._folder: folder.RunFolder | None = folder.own(f"{path}{root}/{parent}", run)
         try:
             for level in (f"{path}{root}", f"{path}{root}/{parent}", self._folder.path):
@@ -177,12 +182,16 @@ class V2Manager:
         owned, self._folder = self._folder, None
         if owned is not None:
             folder.close_all((owned,))
+        for group in self._groups:
+            group.let_go()
 
     def _make(self) -> V2Group:
         assert self._folder is not None, "closed"
         self._groups_made += 1
         path = f"{self._folder.path}/{folder.group_name(self._groups_made)}"
-        return V2Group(path, self._files, peak_resets=self._peak_resets)
+        group = V2Group(path, self._files, peak_resets=self._peak_resets)
+        self._groups = [*(each for each in self._groups if each.v2_fd >= 0), group]
+        return group
 
 
 def _hand_down(path: str) -> None:

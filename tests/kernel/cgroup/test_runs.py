@@ -133,6 +133,14 @@ def test_close_kills_and_removes_everything_and_may_come_twice(manager, put, run
     manager.close()
 
 
+def test_close_closes_what_is_open_of_groups_in_use_and_of_free_ones(manager):
+    before = set(os.listdir("/proc/self/fd"))
+    _, free = manager.acquire(Limits()), manager.acquire(Limits(pids=7))
+    manager.release(free)
+    manager.close()
+    assert set(os.listdir("/proc/self/fd")) <= before
+
+
 @pytest.mark.parametrize("made", ["a group with a process", "a group with groups of other names"])
 def test_groups_that_the_farm_did_not_make_are_let_be(made, run_name, slowdown):
     found = hierarchy.layout(proc.mounts())
