@@ -181,7 +181,7 @@ def test_repetitions_are_jobs_of_their_own_and_the_first_bad_one_may_end_them(fa
     ("arguments", "said"),
     [
         (["run", "--job", "unit/smal"], "near it: unit/small"),
-        (["run", "--resume", "latest"], "there is no run latest"),
+        (["run", "--resume", "latest"], "there is no run yet"),
         (["run", "--shard", "3/2"], "1/4"),
         (["run", "--reserve", "memory=900T"], "--reserve leaves nothing"),
         (["run", "--reserve", "disk=1G"], "cpus=1,memory=2G"),

@@ -31,6 +31,7 @@ ONE, TWO = (packed([entry("hello", text)]) for text in (b"one", b"two"))
 @pytest.fixture
 def web(monkeypatch):
     monkeypatch.setattr(fetch, "_PAUSE_S", 0.01)
+    monkeypatch.setattr(fetch, "PATIENCE_S", (2.0, 1.0))
     with serving(Web({"/one.tar": ONE, "/two.tar": TWO})) as found:
         yield found
 
