@@ -62,17 +62,17 @@ def test_C11_no_process_left_for_a_container_is_back_pressure(farm, crowded):
         (crowded / "cgroup.procs").write_text("0")
 
     numbers = ", ".join(map(str, range(JOBS)))
-    matrix = farm.write(f"  unit: {{run: 'echo on; sleep 0.05', strategy: {{matrix: {{n: [{numbers}]}}}}}}")
+    matrix = farm.write(f"  unit: {{run: 'echo on; sleep 0.2', strategy: {{matrix: {{n: [{numbers}]}}}}}}")
     process = farm.start("run", matrix, "-j", 4, preexec_fn=enter)
     assert farm.wait(lambda: farm.logs_that_say("on") > 0)
-    filler = subprocess.Popen(
+    # Whatever becomes of this, its standard input ends with the block, and it with that.
+    with subprocess.Popen(
         [sys.executable, "-c", FILLER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=enter
-    )
-    assert filler.stdout is not None
-    assert filler.stdout.readline() == "full\n"
-    before = refused(crowded)
-    assert farm.wait(lambda: refused(crowded) > before + 2)
-    filler.communicate()
+    ) as filler:
+        assert filler.stdout is not None
+        assert filler.stdout.readline() == "full\n"
+        before = refused(crowded)
+        assert farm.wait(lambda: refused(crowded) > before + 2)
     out, err = process.communicate(timeout=60 * farm.slowdown)
     assert process.returncode == 0, out + err
     assert farm.outcomes() == {Outcome.PASSED: JOBS}
