@@ -144,6 +144,9 @@ class Attempt:
 
     ``artifacts`` were copied to the folder ``artifacts_path``; ``cases_path`` is the file of the cases in those that are JUnit
     (``farm.report.cases``). Both, like ``log_path``, are relative to the run's folder, and empty where there is none.
+
+    ``image`` is the digest of the image it ran on. ``began_s`` is when it was launched, in seconds (monotonic) after the
+    run's beginning, and ``waited_s`` how long the job had been ready by then, its needs met and its image there.
     """
 
     job_id: str
@@ -162,3 +165,6 @@ class Attempt:
     artifacts: tuple[Artifact, ...] = ()
     artifacts_path: str = ""
     cases_path: str = ""
+    image: str = ""
+    began_s: float | None = None
+    waited_s: float | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from farm.model.distro import Facts
 from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
 from farm.model.rules import Shard
@@ -20,6 +21,7 @@ class Asked:
     ``last_failed`` only those; of these the part ``shard`` of several hosts, each ``repeat`` times. How: ``slots`` is ``-j``,
     factors None are the usual ones, ``reserve_cpus`` and ``reserve_memory_bytes`` are the host's own; ``retries`` None is what
     the file says, 0 of ``max_fail`` no bound; ``seed`` None is no shuffling. ``catalogue`` are further folders of distros.
+    ``baseline`` is the run that the report compares with, None for the one before.
     """
 
     keyword: str | None = None
@@ -42,6 +44,8 @@ class Asked:
     fail_on_flaky: bool = False
     locked: bool = False
     catalogue: tuple[str, ...] = ()
+    baseline: str | None = None
+    junit_dialect: str = "jenkins"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,35 @@ class JobRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class UsedImage:
+    """An image that attempts of a run were made on; ``Attempt.image`` is its ``digest``, 64 hex digits.
+
+    ``source`` says where it came from, for people; ``prepared`` is what a prepared one is called, empty for a plain one.
+    """
+
+    digest: str
+    distro: str
+    source: str
+    facts: Facts
+    prepared: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The host at one moment of a run, ``at_s`` seconds (monotonic) after its beginning.
+
+    ``cpu`` is the part of all its processors that was busy since the sample before, 0 to 1; ``memory_bytes`` is what was
+    in use; ``running`` containers were alive, ``waiting`` jobs were ready and had no room.
+    """
+
+    at_s: float
+    cpu: float
+    memory_bytes: int
+    running: int = 0
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """Everything a run left behind, its jobs in the order of the matrix.
 
@@ -93,3 +126,5 @@ class RunRecord:
     notes: tuple[tuple[str, str], ...] = ()
     duration_s: float | None = None
     status: str = ""
+    images: tuple[UsedImage, ...] = ()
+    samples: tuple[Sample, ...] = ()
