@@ -24,7 +24,6 @@ from farm.image.record import Details
 from farm.image.remembered import Known, recall, remember
 from farm.image.store import Staging, Store
 from farm.image.unpacking import Stopped
-from farm.kernel.files import syncfs
 from farm.model.build import Bind, Build, Network
 from farm.model.distro import Image, Overlay, Source
 from farm.model.limits import Limits
@@ -108,7 +107,6 @@ def _made(
     trees.remove(staging.fd, _SCRATCH)
     if not any(os.path.lexists(os.path.join(root, each)) for each in ("usr", "bin")):
         raise ImageError(f"the {source.path} left no root filesystem", "", _REMEDY)
-    syncfs(staging.fd)
     size_bytes = weighed(build, root, _key(source), staging, store, limits.total_bytes)
     image = Image("", source.path, (Overlay("/", (root,)),), read_facts(root), size_bytes)
     return store.commit(staging, image, Details(time.time()))

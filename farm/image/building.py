@@ -14,7 +14,6 @@ from farm.image.limits import SIZE_VARIABLE
 from farm.image.progress import Said
 from farm.image.store import Staging, Store
 from farm.image.unpacking import Stopped
-from farm.kernel.files import syncfs
 from farm.model.build import Build
 from farm.model.ports import Builder
 from farm.units import format_bytes
@@ -51,7 +50,7 @@ class BuildError(ImageError):
 def carry_out(
     build: Build, key: str, staging: Staging, store: Store, builder: Builder, said: Said, advice: Advice
 ) -> None:
-    """Run ``build``, whose files are in ``staging``, and wait until they are on the disk.
+    """Run ``build``, whose files are in ``staging``.
 
     ``key``, 64 hex digits, names the log where it fails. Raises ``BuildError`` with ``advice`` for a command that failed,
     ``DiskError`` where the disk gets full, ``GivenUpError``.
@@ -62,7 +61,6 @@ def carry_out(
     if reason:
         kept = failed.keep(store.failed_dir, log_path, key)
         raise BuildError(f"the {build.name} failed", reason, advice(_last_lines(kept, _TELLING_LINES)), kept)
-    syncfs(staging.fd)
 
 
 def weighed(build: Build, folder: str, key: str, staging: Staging, store: Store, most_bytes: int) -> int:

@@ -22,7 +22,6 @@ from farm.image.record import Details
 from farm.image.store import Store
 from farm.image.walk import hidden_below, holds_key, unreadable
 from farm.kernel import proc
-from farm.kernel.files import syncfs
 from farm.model.distro import Image, Overlay
 
 _FOLDERS = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32")
@@ -70,7 +69,6 @@ def resolve(store: Store) -> Image:
         for top in folders:
             _whiteouts(f"{staging.path}/masks{top}", top, hidden[top])
         overlays = (Overlay("/", (root,)), *(Overlay(top, (f"{staging.path}/masks{top}", top)) for top in folders))
-        syncfs(staging.fd)
         image = store.commit(staging, Image(digest, "host", overlays, read_facts("/")), Details(time.time()))
     _forget_older(store, digest)
     return image

@@ -42,6 +42,7 @@ from farm.image.digests import DigestCache
 from farm.image.downloads import sweep as sweep_downloads
 from farm.image.locks import flock, is_at
 from farm.image.unpacking import Stopped
+from farm.kernel.files import syncfs
 from farm.model.distro import Image
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -237,8 +238,9 @@ class Store:
     def commit(self, staging: Staging, image: Image, details: record.Details) -> Image:
         """Make ``staging`` the image, in one step for whoever looks; what it refers to below ``staging`` moves with it.
 
-        Its files are listed on the way, while they are still in memory. The caller has synced the file system after the
-        last write. An ``image`` without a digest gets that of its list, and may be there already: that one is returned then.
+        Its files are listed on the way, while they are still in memory, and are on the disk before it has its name.
+        ``OSError`` where that fails (EIO, ENOSPC). An ``image`` without a digest gets that of its list, and may be there
+        already: that one is returned then.
         """
         tree = listing.write(staging.fd, staging.stopped)
         image = replace(image, digest=image.digest or tree.digest)
@@ -247,9 +249,7 @@ class Store:
         fd = os.open(_RECORD, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=staging.fd)
         with open(fd, "wb") as file:
             file.write(text)
-            file.flush()
-            os.fsync(fd)
-        os.fsync(staging.fd)
+        syncfs(staging.fd)
         try:
             os.rename(staging.path, self._folder(image.digest))
         except OSError as error:
