@@ -1,9 +1,10 @@
 """Unpacking real archives beside plain ``tar -xf`` of the same files, in turns, on the same disk.
 
-The farm's side twice: ``unpack``, which does what tar does (the locked-in worker's start and end, every file, and syncfs(2) at
-the end), and all of ``resolve`` into an empty store (the archive's digest, unpacking, facts, the list of every file with its
-sha256, the commit). tar's side is ``tar -xf`` into an empty folder, both as it ends and after a syncfs(2) like the farm's: tar
-itself leaves its files in memory. The last row is an archive of nothing: what each side's start and end take of the other rows.
+The farm's side twice: ``unpack``, which does what tar does (every file, the end of the locked-in worker and what is left of its
+start once the digest is there, as in an import), and all of ``resolve`` into an empty store (the archive's digest, unpacking,
+facts, the list of every file with its sha256, syncfs(2), the commit). tar's side is ``tar -xf`` into an empty folder, both as
+it ends and after a syncfs(2) like the farm's. The last row is an archive of nothing: what each side's start and end take of
+the other rows.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from farm.app.host import id_map
+from farm.image.digests import content
 from farm.image.limits import UnpackLimits
 from farm.image.resolve import resolve
 from farm.image.store import Store
-from farm.image.unpacking import unpack
+from farm.image.unpacking import started
 from farm.kernel.files import syncfs
 from farm.model.distro import Image, Source, SourceKind
 
@@ -109,8 +111,9 @@ def _tar(path: str, folder: str, archive: Archive) -> None:
 
 
 def _unpack(path: str, folder: str, archive: Archive) -> None:
-    with open(path, "rb") as file:
-        _, unpack_s = _timed(lambda: unpack(file.fileno(), path, folder, id_map(), UnpackLimits(), lambda: False))
+    with open(path, "rb") as file, started(file.fileno(), id_map(), UnpackLimits()) as worker:
+        content(file.fileno(), path, lambda: False)
+        _, unpack_s = _timed(lambda: worker.unpack(path, folder, lambda: False))
     archive.unpack_s.append(unpack_s)
 
 

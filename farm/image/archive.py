@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from farm.errors import ImageError
 from farm.image.extended import Pax, long_name, map_in_data, old_map
-from farm.image.header import BLOCK_BYTES, DamagedError, Member, parse
+from farm.image.header import BLOCK_BYTES, UNKNOWN, DamagedError, Member, Parser
 
 TYPE_CHECKING = False  # see ``packed``
 if TYPE_CHECKING:
@@ -45,13 +45,16 @@ class _Reader:
         self._most_header_bytes = most_header_bytes
         self._end = 0  # of the data of the member before
         self._global = Pax()
+        self._parse = Parser().parse
 
     def next(self) -> Member | None:
         """The next member, or None at the end of the archive."""
         stream = self._stream
-        if stream.tell() > self._end:
+        left = self._end - stream.tell()
+        if left < 0:
             raise DamagedError("a sparse file has more data in its map than in the archive")
-        stream.skip(self._end - stream.tell())
+        if left:
+            stream.skip(left)
         pax: Pax | None = None
         name = link = ""
         while True:
@@ -60,7 +63,9 @@ class _Reader:
                 raise ImageError("the archive is cut short", "it ends without an end mark")
             if block == _END:
                 return None
-            member = parse(block)
+            member = self._parse(block)
+            if member.kind != UNKNOWN:
+                break
             if member.flag in _PAX:
                 pax = pax or Pax(self._global.values)
                 pax.read(self._data_of(member))
@@ -83,10 +88,11 @@ class _Reader:
             pax.apply(member)
         if member.flag == _SPARSE:
             member.pieces, member.size = old_map(block, stream.read)
-        data_at = stream.tell()
+        self._end = stream.tell()
         if pax.map_is_in_data and member.pieces is not None:
             member.pieces = map_in_data(stream.read, min(self._most_header_bytes, member.data_bytes))
-        self._end = data_at + _filled(member.data_bytes)
+        if member.data_bytes:
+            self._end += _filled(member.data_bytes)
 
     def _data_of(self, member: Member) -> bytes:
         """What a header of headers holds."""

@@ -38,6 +38,10 @@ class DigestCache:
         key = hashlib.sha256(identity(about).encode()).hexdigest()
         return self._known(key) or self._keep(key, about.st_ctime_ns, content(fd, path, stopped))
 
+    def known(self, fd: int) -> str | None:
+        """sha256 of the file ``fd`` is, if it was counted before."""
+        return self._known(hashlib.sha256(identity(os.fstat(fd)).encode()).hexdigest())
+
     def of_tree(self, path: str, stopped: Stopped) -> tuple[str, str]:
         """Digest of a directory's names, modes, owners, links and contents; and a fingerprint, the ``identity`` of all."""
         prints, newest_ns = hashlib.sha256(), 0

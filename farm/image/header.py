@@ -9,6 +9,7 @@ FreeBSD, "Basic Tar Format" of GNU tar's manual.
 from __future__ import annotations
 
 from struct import Struct
+from zlib import adler32
 
 TYPE_CHECKING = False  # see ``packed``
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ _KINDS = {
     b"0": FILE, b"\0": FILE, b"7": FILE, b"S": FILE, b"5": FOLDER, b"2": SYMLINK, b"1": HARD_LINK, b"3": DEVICE, b"4": DEVICE,
     b"6": FIFO,
 }  # fmt: skip
+_KEPT_NUMBERS = 4096
+_ADLER = (
+    65521  # its lower half is 1 and the sum of all bytes, modulo this: in C, where sum() makes a number of each byte
+)
 _ABOVE = bytes(range(128, 256))
 _WITHOUT_DATA = (FOLDER, SYMLINK, HARD_LINK, DEVICE, FIFO)
 
@@ -61,36 +66,66 @@ class Member:
         self.uid = uid
         self.gid = gid
         self.mtime_s = mtime_s
-        self.kind = _KINDS.get(flag, UNKNOWN)
-        if self.kind == FILE and flag == b"\0" and name.endswith("/"):
-            self.kind = FOLDER  # before 1988 that was all that told them apart
+        kind = _KINDS.get(flag, UNKNOWN)
+        if kind == FILE and flag == b"\0" and name.endswith("/"):
+            kind = FOLDER  # before 1988 that was all that told them apart
+        self.kind = kind
         self.attributes: dict[str, bytes] | None = None
         self.pieces: list[tuple[int, int]] | None = None
-        self.resize(size)
+        self.size = self.data_bytes = 0 if kind in _WITHOUT_DATA else size
 
     def resize(self, size: int) -> None:
         """It holds ``size`` bytes, and the archive as many; none where it is of a kind without data."""
         self.size = self.data_bytes = 0 if self.kind in _WITHOUT_DATA else size
 
 
-def parse(block: bytes) -> Member:
-    """The member that ``block``, of ``BLOCK_BYTES``, describes. Raises ``DamagedError``."""
-    name, mode, uid, gid, size, mtime, checksum, flag, link, magic, prefix = _FIELDS.unpack(block)
-    written, total = number(checksum), sum(block) - sum(checksum) + 8 * 32  # it counts itself as spaces
+class Parser:
+    """Reads the headers of one archive. It keeps what their fields mean: most of them have the same few."""
+
+    def __init__(self) -> None:
+        self._numbers = _Numbers(signed=False)
+        self._times = _Numbers(signed=True)
+
+    def parse(self, block: bytes) -> Member:
+        """The member that ``block``, of ``BLOCK_BYTES``, describes. Raises ``DamagedError``."""
+        name, mode, uid, gid, size, mtime, checksum, flag, link, magic, prefix = _FIELDS.unpack(block)
+        numbers = self._numbers
+        if (numbers[checksum] - 8 * 32 + sum(checksum) + 1) % _ADLER != adler32(block) & 0xFFFF:
+            _check(block, checksum)
+        name = name.partition(b"\0")[0]
+        if prefix[0] and magic.startswith(_POSIX):
+            name = prefix.partition(b"\0")[0] + b"/" + name
+        return Member(
+            flag,
+            name.decode("utf-8", "surrogateescape"),
+            link.partition(b"\0")[0].decode("utf-8", "surrogateescape") if link[0] else "",
+            numbers[mode],
+            numbers[uid],
+            numbers[gid],
+            numbers[size],
+            self._times[mtime],
+        )
+
+
+class _Numbers(dict[bytes, int]):
+    """Numbers by their fields, read when they are asked for; a bounded number of them is kept."""
+
+    def __init__(self, *, signed: bool) -> None:
+        super().__init__()
+        self._signed = signed
+
+    def __missing__(self, field: bytes) -> int:
+        value = number(field, signed=self._signed)
+        if len(self) < _KEPT_NUMBERS:
+            self[field] = value
+        return value
+
+
+def _check(block: bytes, checksum: bytes) -> None:
+    """The sum, which counts itself as spaces, exactly, and as those made it who counted with signed characters."""
+    written, total = number(checksum), sum(block) - sum(checksum) + 8 * 32
     if written != total and written != total - 256 * (_above_127(block) - _above_127(checksum)):
         raise DamagedError("the checksum of a header is wrong")
-    if prefix[0] and magic.startswith(_POSIX):
-        name = _text(prefix) + b"/" + _text(name)
-    return Member(
-        flag,
-        _text(name).decode("utf-8", "surrogateescape"),
-        _text(link).decode("utf-8", "surrogateescape") if link[0] else "",
-        number(mode),
-        number(uid),
-        number(gid),
-        number(size),
-        number(mtime, signed=True),
-    )
 
 
 def number(field: bytes, *, signed: bool = False) -> int:
@@ -125,7 +160,3 @@ def _above_127(data: bytes) -> int:
 
 def _base_256(field: bytes) -> int:
     return int.from_bytes(field, "big") & ~(0x80 << 8 * (len(field) - 1))
-
-
-def _text(field: bytes) -> bytes:
-    return field.partition(b"\0")[0]

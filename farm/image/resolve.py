@@ -16,7 +16,7 @@ from farm.image.making import flattened, found_or_made
 from farm.image.progress import Progress, Said
 from farm.image.remembered import image_of
 from farm.image.store import Store
-from farm.image.unpacking import Stopped, Unpacked, unpack
+from farm.image.unpacking import Stopped, Unpacked, started, unpack
 from farm.kernel.userns import IdMap
 from farm.model.distro import Image, Source, SourceKind
 from farm.model.ports import Builder
@@ -98,17 +98,23 @@ def _tarball(source: Source, store: Store, id_map: IdMap | None, stopped: Stoppe
         before = os.fstat(fd)
         if not stat.S_ISREG(before.st_mode):
             raise ImageError(f"cannot import {source.path}", "it is neither a file nor a directory")
-        digest = DigestCache(store.digests_dir).of_file(fd, source.path, stopped)
-        _check(source, digest)
+        cache = DigestCache(store.digests_dir)
+        if (digest := cache.known(fd)) is not None and (found := store.lookup(digest)) is not None:
+            _check(source, digest)
+            return found
+        # Most likely it has to be unpacked: the worker starts while the digest is taken.
+        with started(fd, id_map, limits) as worker:
+            digest = cache.of_file(fd, source.path, stopped)
+            _check(source, digest)
 
-        def make(root: str) -> Unpacked:
-            done = unpack(fd, source.path, root, id_map, limits, stopped)
-            done = flattened(root, source.path, done, id_map, limits, stopped)
-            if identity(os.fstat(fd)) != identity(before):
-                raise ImageError(f"{source.path} changed while it was imported", "", "import it again")
-            return done
+            def make(root: str) -> Unpacked:
+                done = worker.unpack(source.path, root, stopped)
+                done = flattened(root, source.path, done, id_map, limits, stopped)
+                if identity(os.fstat(fd)) != identity(before):
+                    raise ImageError(f"{source.path} changed while it was imported", "", "import it again")
+                return done
 
-        return found_or_made(source.path, digest, store, make, stopped)
+            return found_or_made(source.path, digest, store, make, stopped)
     finally:
         os.close(fd)
 

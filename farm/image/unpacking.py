@@ -25,11 +25,11 @@ from farm.kernel.userns import IdMap
 
 _CODE = """
 import sys
-_, archive, root, base, parent, layer, *rest = sys.argv
+_, archive, base, parent, layer, *rest = sys.argv
 limits, sys.path[:] = rest[:6], rest[6:]
 from farm.image.limits import UnpackLimits
 from farm.image.worker import main
-main(int(archive), root, int(base), UnpackLimits(*map(int, limits)), int(parent), layer=bool(int(layer)))
+main(int(archive), int(base), UnpackLimits(*map(int, limits)), int(parent), layer=bool(int(layer)))
 """
 _HERE = os.path.dirname(
     os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -50,6 +50,51 @@ class Unpacked:
     confined: str
 
 
+class Worker:
+    """A worker on one archive: see ``started``."""
+
+    def __init__(self, process: subprocess.Popen[bytes], timeout_s: float) -> None:
+        self._process = process
+        self._timeout_s = timeout_s
+
+    def unpack(self, source: str, root: str, stopped: Stopped) -> Unpacked:
+        """Unpack the archive, called ``source`` in messages, into the empty folder ``root``; once.
+
+        ``ImageError`` where the archive is not what it should be, a limit is passed, or ``stopped``, which is asked on this
+        thread again and again, says so; ``root`` then holds rubbish.
+        """
+        said, errors = self._heard(source, root, stopped)
+        result = _result(said)
+        if result is not None:
+            return result
+        brief, detail = _error(said, errors, self._process.returncode)
+        remedy = _REMEDIES.get(brief, _REMEDY)
+        kind = DiskError if brief == UNPACKING_FAILED else ImageError
+        raise kind(f"cannot unpack {source}", f"{brief}: {detail}" if detail else brief, remedy)
+
+    def _heard(self, source: str, root: str, stopped: Stopped) -> tuple[bytes, bytes]:
+        """What it wrote to its two outputs, once it has ended."""
+        deadline_s = time.monotonic() + self._timeout_s
+        self._tell(root)
+        while True:
+            try:
+                return self._process.communicate(timeout=_LOOK_S)
+            except subprocess.TimeoutExpired:
+                if stopped():
+                    raise GivenUpError(source) from None
+                if time.monotonic() > deadline_s:
+                    raise ImageError(
+                        f"cannot unpack {source}", f"it took longer than {self._timeout_s:g} s", _REMEDY
+                    ) from None
+
+    def _tell(self, root: str) -> None:
+        # Not by communicate(): where its time is up before it has written, it never does.
+        told, self._process.stdin = self._process.stdin, None
+        if told is not None:
+            with contextlib.suppress(BrokenPipeError), told:
+                told.write(os.fsencode(root))
+
+
 def unpack(
     archive_fd: int,
     source: str,
@@ -60,21 +105,37 @@ def unpack(
     *,
     layer: bool = False,
 ) -> Unpacked:
-    """Unpack the archive that ``archive_fd`` reads, called ``source`` in messages, into the empty folder ``root``.
+    """Unpack the archive that ``archive_fd`` reads as ``Worker.unpack`` does, with a worker that starts now."""
+    with started(archive_fd, id_map, limits, layer=layer) as worker:
+        return worker.unpack(source, root, stopped)
 
-    With ``layer`` it is a layer of an OCI image, and ``root`` holds what the layers below it made.
-    On return it is on the disk. ``ImageError`` where the archive is not what it should be, a limit is passed, or ``stopped``,
-    which is asked on this thread again and again, says so; ``root`` then holds rubbish.
+
+@contextlib.contextmanager
+def started(archive_fd: int, id_map: IdMap | None, limits: UnpackLimits, *, layer: bool = False) -> Iterator[Worker]:
+    """A worker on the archive that ``archive_fd`` reads from where it is by then; the worker ends with the block.
+
+    Its start takes a hundredth of a second or two, while there may be other things to do: it does not touch the archive before
+    it is told to unpack it. With ``layer`` that is a layer of an OCI image, to be unpacked over what those below it made.
     """
-    with _started(archive_fd, root, id_map, limits, layer=layer) as process:
-        said, errors = _heard(process, source, limits, stopped)
-    result = _result(said)
-    if result is not None:
-        return result
-    brief, detail = _error(said, errors, process.returncode)
-    remedy = _REMEDIES.get(brief, _REMEDY)
-    kind = DiskError if brief == UNPACKING_FAILED else ImageError
-    raise kind(f"cannot unpack {source}", f"{brief}: {detail}" if detail else brief, remedy)
+    numbers = map(str, limits.numbers())
+    base = str(id_map.base if id_map is not None else 0)
+    given = [str(archive_fd), base, str(os.getpid()), str(int(layer)), *numbers]
+    command = [sys.executable, "-I", "-S", "-c", _CODE, *given]
+    with subprocess.Popen(
+        [*command, _HERE, *sys.path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=(archive_fd,),
+        env={},
+    ) as process:
+        try:
+            yield Worker(process, limits.timeout_s)
+        finally:
+            if process.returncode is None:
+                # Its child goes with it, but in its own time: whoever holds the pipes may still write below the root.
+                process.kill()
+                process.communicate()
 
 
 _REMEDIES = {
@@ -82,48 +143,6 @@ _REMEDIES = {
     UNPACKING_FAILED: "look at the space that is left in FARM_HOME",
 }
 _REMEDY = "it has to be a whole tar archive of a root filesystem; docs/images.md says what is refused"
-
-
-@contextlib.contextmanager
-def _started(
-    archive_fd: int, root: str, id_map: IdMap | None, limits: UnpackLimits, *, layer: bool
-) -> Iterator[subprocess.Popen[bytes]]:
-    numbers = map(str, limits.numbers())
-    base = str(id_map.base if id_map is not None else 0)
-    given = [str(archive_fd), root, base, str(os.getpid()), str(int(layer)), *numbers]
-    command = [sys.executable, "-I", "-S", "-c", _CODE, *given]
-    with subprocess.Popen(
-        [*command, _HERE, *sys.path],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        pass_fds=(archive_fd,),
-        env={},
-    ) as process:
-        try:
-            yield process
-        finally:
-            if process.returncode is None:
-                # Its child goes with it, but in its own time: whoever holds the pipes may still write below ``root``.
-                process.kill()
-                process.communicate()
-
-
-def _heard(
-    process: subprocess.Popen[bytes], source: str, limits: UnpackLimits, stopped: Stopped
-) -> tuple[bytes, bytes]:
-    """What it wrote to its two outputs, once it has ended."""
-    deadline_s = time.monotonic() + limits.timeout_s
-    while True:
-        try:
-            return process.communicate(timeout=_LOOK_S)
-        except subprocess.TimeoutExpired:
-            if stopped():
-                raise GivenUpError(source) from None
-            if time.monotonic() > deadline_s:
-                raise ImageError(
-                    f"cannot unpack {source}", f"it took longer than {limits.timeout_s:g} s", _REMEDY
-                ) from None
 
 
 def _result(said: bytes) -> Unpacked | None:

@@ -31,10 +31,13 @@ if TYPE_CHECKING:
 _CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID")
 _NAMESPACES = process.CLONE_NEWNS | process.CLONE_NEWNET | process.CLONE_NEWIPC | process.CLONE_NEWUTS
 _DESCRIPTORS = 64
+_MOST_TOLD_BYTES = 1 << 16
 
 
-def main(archive_fd: int, root: str, base: int, limits: UnpackLimits, parent: int, *, layer: bool) -> None:
+def main(archive_fd: int, base: int, limits: UnpackLimits, parent: int, *, layer: bool) -> None:
     """Entry point of the process: its last words on standard output, see ``limits.UNPACKED``.
+
+    The folder to unpack into is all that comes on standard input; nothing at all is done where nothing comes.
 
     ``base`` is the first id of the range that containers have, 0 for none; ``parent`` the process that started this one;
     ``layer`` as ``Unpacker`` takes it.
@@ -59,9 +62,19 @@ def main(archive_fd: int, root: str, base: int, limits: UnpackLimits, parent: in
         pass  # the other end is open: the parent is there, and its end will be noticed
     else:
         os._exit(1)
+    root = os.fsdecode(_told())
+    if not root:
+        os._exit(0)
     said = "\0".join(_result(archive_fd, root, userns_fd, limits, layer=layer))
     os.write(1, said.encode(errors="backslashreplace"))
     os._exit(0)
+
+
+def _told() -> bytes:
+    told = b""
+    while data := os.read(0, _MOST_TOLD_BYTES):
+        told += data
+    return told
 
 
 def _result(archive_fd: int, root: str, userns_fd: int, limits: UnpackLimits, *, layer: bool) -> list[str]:

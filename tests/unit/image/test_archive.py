@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from farm.errors import ImageError
 from farm.image.archive import members
-from farm.image.header import DEVICE, FIFO, FILE, FOLDER, HARD_LINK, SYMLINK, UNKNOWN, Member, number, parse
+from farm.image.header import DEVICE, FIFO, FILE, FOLDER, HARD_LINK, SYMLINK, UNKNOWN, Member, Parser, number
 from farm.image.limits import UnpackLimits
 from farm.image.packed import Packed
 from farm.image.stream import Stream
@@ -117,19 +117,19 @@ def _block(**fields: bytes) -> bytes:
 
 
 def test_the_oldest_archives_tell_a_folder_by_its_slash() -> None:
-    assert parse(_block(name=b"a/", mode=b"    755 ")).kind == FOLDER
-    assert parse(_block(name=b"a", flag=b"D")).kind == UNKNOWN
+    assert Parser().parse(_block(name=b"a/", mode=b"    755 ")).kind == FOLDER
+    assert Parser().parse(_block(name=b"a", flag=b"D")).kind == UNKNOWN
 
 
 def test_only_POSIX_archives_have_a_prefix() -> None:
-    assert parse(_block(name=b"b", prefix=b"a", magic=b"ustar\x0000")).name == "a/b"
-    assert parse(_block(name=b"b", prefix=b"12345670123", magic=b"ustar  \0")).name == "b"
+    assert Parser().parse(_block(name=b"b", prefix=b"a", magic=b"ustar\x0000")).name == "a/b"
+    assert Parser().parse(_block(name=b"b", prefix=b"12345670123", magic=b"ustar  \0")).name == "b"
 
 
 def test_checksums_of_signed_characters_are_right_too() -> None:
     block = bytearray(_block(name="ä".encode()))
     block[148:156] = b"%06o\0 " % (sum(block) - sum(block[148:156]) + 8 * 32 - 2 * 256)
-    assert parse(bytes(block)).name == "ä"
+    assert Parser().parse(bytes(block)).name == "ä"
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_what_is_no_number_is_refused(tmp_path: Path, field: bytes) -> None:
 
 
 def test_a_time_may_lie_before_1970() -> None:
-    assert parse(_block(name=b"a", mtime=b"\xff" * 11 + b"\xfe")).mtime_s == -2
+    assert Parser().parse(_block(name=b"a", mtime=b"\xff" * 11 + b"\xfe")).mtime_s == -2
 
 
 def test_records_of_the_whole_archive_hold_until_a_member_says_otherwise(tmp_path: Path) -> None:
