@@ -88,6 +88,14 @@ class LogCapture:
         """Let there be room for another command's output, whatever the one before has used up."""
         self._cap_bytes = max(self._cap_bytes, self.kept_bytes + _ROOM_BYTES)
 
+    def cut(self) -> None:
+        """What has been printed until now is all: who could print more is stopped, and may hold the pipe for hours."""
+        self.close_write()
+        self.drain()
+        if not self._done.done():
+            self._loop.remove_reader(self._read_fd)
+            self._done.set_result(None)
+
     async def finish(self) -> None:
         """Read to the end, which comes when every process of the container is gone.
 
