@@ -39,12 +39,21 @@ class Course:
     """The course of ``container``, which runs the command of ``job``, launched to be held, and frozen, where that is so."""
 
     def __init__(
-        self, container: Container, job: Job, log: LogCapture, grace_s: float, *, held: bool, freeze: bool = False
+        self,
+        container: Container,
+        job: Job,
+        log: LogCapture,
+        grace_s: float,
+        script_limit_s: float,
+        *,
+        held: bool,
+        freeze: bool,
     ) -> None:
         self._container = container
         self._job = job
         self._log = log
         self._grace_s = grace_s
+        self._script_limit_s = script_limit_s
         self._held = held
         self._freeze = freeze
         self._spawned = 0
@@ -88,7 +97,7 @@ class Course:
         overran = ended.status is not None and container.started_s and ended.at_s - container.started_s > job.timeout_s
         return ended, deadline.passed or (ran_past(job.timeout_s) if overran else "")
 
-    async def script(self, script: Script, limit_s: float = SCRIPT_LIMIT_S) -> None:
+    async def script(self, script: Script) -> None:
         """Run ``script`` to its end, which is told in the log where it is a bad one."""
         self._spawned += 1
         number = self._spawned
@@ -104,7 +113,7 @@ class Course:
             identity=script.identity,
         )
         patience: list[tuple[float, Callable[[], None]]] = [
-            (limit_s, lambda: self._container.signal(signal.SIGTERM, number)),
+            (self._script_limit_s, lambda: self._container.signal(signal.SIGTERM, number)),
             (self._grace_s, lambda: self._container.signal(signal.SIGKILL, number)),
             (self._grace_s, self._container.kill),
         ]
@@ -112,7 +121,7 @@ class Course:
         for wait_s, act in patience:
             if await self._either(end, wait_s):
                 break
-            late = late or f", for it ran longer than {limit_s:g} s"
+            late = late or f", for it ran longer than {self._script_limit_s:g} s"
             act()
         else:
             await asyncio.shield(self._container.ended)

@@ -14,7 +14,7 @@ from farm.container.spec import ContainerSpec
 from farm.engine import abi, artifacts, direct, secrets, verdict
 from farm.engine.after import scripts
 from farm.engine.artifacts import Left
-from farm.engine.course import Course, Script, is_held
+from farm.engine.course import SCRIPT_LIMIT_S, Course, Script, is_held
 from farm.engine.disk import make_disk
 from farm.engine.environment import environment
 from farm.engine.failure import StepError, errored, step
@@ -69,6 +69,7 @@ class LocalEngine:
         *,
         log_cap_bytes: int = LOG_CAP_BYTES,
         grace_s: float = GRACE_S,
+        script_limit_s: float = SCRIPT_LIMIT_S,
         scratch_dir: str | None = None,
         kept: Kept | None = None,
     ) -> None:
@@ -78,6 +79,7 @@ class LocalEngine:
         self._id_map = id_map
         self._log_cap_bytes = log_cap_bytes
         self._grace_s = grace_s
+        self._script_limit_s = script_limit_s
         self._scratch_dir = run_dir if scratch_dir is None else scratch_dir
         self._home = scratch_dir or ""
         self._kept = kept
@@ -181,7 +183,9 @@ class LocalEngine:
             self._kept.let_go(job.id)  # that of the attempt before
         container, spec = await self._launched(work, hidden, log, around)
         freeze = self._may_be_kept(job)
-        course = Course(container, job, log, self._grace_s, held=freeze or is_held(job), freeze=freeze)
+        course = Course(
+            container, job, log, self._grace_s, self._script_limit_s, held=self._is_held(job), freeze=freeze
+        )
         try:
             ended, timed_out = await course.command()
             if course.over:
