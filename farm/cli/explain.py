@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from farm.matrix.explain import Explanation
     from farm.model.job import Job
 
-_SHORTEST_SECRET = 4  # shorter ones occur in anything
-
 
 @click.command()
 @click.argument("job", shell_complete=complete_jobs)
@@ -56,11 +54,10 @@ def without_secrets(job: Job, environment: Mapping[str, str]) -> Job:
     """``job`` without the values that ``environment`` has for its secrets, should somebody have written them in the file."""
     from farm.matrix.secrets import MASK
     from farm.model.plain import fields, value
+    from farm.model.secret import parts
 
-    values = [
-        each for name in job.secrets for each in (environment.get(name, ""), *environment.get(name, "").split("\n"))
-    ]
-    hidden = sorted({each for each in values if len(each) >= _SHORTEST_SECRET}, key=len, reverse=True)
+    values = {each for name in job.secrets for each in parts(environment.get(name, ""))}
+    hidden = sorted(values, key=len, reverse=True)
     if not hidden:
         return job
 

@@ -69,6 +69,7 @@ class LogCapture:
             return  # it is closed
         self.drain()
         self._mark_lost()
+        text = text if self.mask is None else self.mask.text(text)
         self._write((b"" if self._ends_line else b"\n") + f"[farm: {text}]\n".encode(errors="replace"))
 
     def drain(self) -> None:
