@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from farm.app.distros import MATRIX
 from farm.errors import UsageError
 from farm.image.resolve import known
 from farm.image.store import Store
 from farm.matrix.catalogue import folders_of, read_catalogue, unmatched
+from farm.matrix.document import Matrix
+from farm.matrix.late import Completion
 from farm.matrix.problems import MatrixError, Problem
 from farm.model.distro import Distro, Source, SourceKind
+from farm.model.job import Job
 
 _REMOTE = (SourceKind.URL, SourceKind.REGISTRY, SourceKind.BOOTSTRAP)
 
@@ -57,6 +60,22 @@ def available(patterns: Sequence[str], folders: Sequence[str], store: Store) -> 
         else:
             listed.append(Available(name, distro, stored.digest(distro)))
     return listed
+
+
+def whole(job: Job, matrix: Matrix, store: Store) -> Job:
+    """``job`` of ``matrix`` with the facts of its image where the store has that; as it is, with its templates, where not.
+
+    One that those facts skip has its reason. Nothing is asked, hashed or written. Raises ``LateError`` where they do not do.
+    """
+    distro = next((each for each in matrix.distros if each.name == job.distro), None)
+    if not job.late or distro is None:
+        return job
+    digest = _Stored(store).digest(distro)
+    image = store.lookup(digest) if digest else None
+    if image is None:
+        return job
+    made = Completion(matrix).complete(job, image)
+    return replace(job, condition=made, late=False) if isinstance(made, str) else made
 
 
 class _Stored:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from farm.matrix.explain import Explanation
     from farm.model.job import Job
 
-_SHORTEST_SECRET = 4  # shorter ones occur in anything
-
 
 @click.command()
 @click.argument("job", shell_complete=complete_jobs)
@@ -28,39 +26,46 @@ _SHORTEST_SECRET = 4  # shorter ones occur in anything
 def explain(job: str, matrix: str | None, plan: bool, as_json: bool) -> None:
     """Show why JOB is there, what it does, and from which lines.
 
-    JOB is an id, or a part of one that no other job has. Secrets are named and not shown. What names facts of an image is
-    shown as it is written.
+    JOB is an id, or a part of one that no other job has. Secrets are named and not shown. What names facts of an image
+    shows them where the image is there already, and is shown as it is written where not.
 
     \b
     farm explain 'unit/debian-13[opt=O2]'
     farm explain unit/host --plan
     farm explain unit/host --json | jq .env
     """
+    from farm.app.available import whole
     from farm.app.distros import MATRIX
+    from farm.image.store import Store
     from farm.matrix.expand import expand
     from farm.matrix.explain import explain as explained
+    from farm.matrix.late import LateError
     from farm.matrix.load import load
     from farm.matrix.select import find_job
 
     loaded = load(matrix or MATRIX, options.catalogue())
     found = explained(loaded, find_job(expand(loaded), job))
+    trouble: tuple[str, ...] = ()
+    try:
+        found = replace(found, job=whole(found.job, loaded, Store(options.home())))
+    except LateError as error:  # how the job would end; what it is can be told all the same
+        trouble = ("", f"{error.brief}: {error.detail}")
     found = replace(found, job=without_secrets(found.job, os.environ))
     steps = _steps(found.job) if plan else ()
     if as_json:
         click.echo(json.dumps(_document(found, steps), indent=2, ensure_ascii=False))
     else:
-        click.echo("\n".join((*_lines(found), *_planned(steps))))
+        click.echo("\n".join((*_lines(found), *trouble, *_planned(steps))))
 
 
 def without_secrets(job: Job, environment: Mapping[str, str]) -> Job:
     """``job`` without the values that ``environment`` has for its secrets, should somebody have written them in the file."""
     from farm.matrix.secrets import MASK
     from farm.model.plain import fields, value
+    from farm.model.secret import parts
 
-    values = [
-        each for name in job.secrets for each in (environment.get(name, ""), *environment.get(name, "").split("\n"))
-    ]
-    hidden = sorted({each for each in values if len(each) >= _SHORTEST_SECRET}, key=len, reverse=True)
+    values = {each for name in job.secrets for each in parts(environment.get(name, ""))}
+    hidden = sorted(values, key=len, reverse=True)
     if not hidden:
         return job
 

@@ -13,6 +13,8 @@ in                                                                       descrip
 =======================================================================  =================================
 ("spawn", number, argv, environment, directory, terminal, identity)      0 or 3
 ("signal", number, signal)                                               -
+("stop",)                                                                -
+("sweep",)                                                               -
 ("release",)                                                             -
 =======================================================================  =================================
 
@@ -22,9 +24,15 @@ out                                                                      descrip
 started, number, seconds on the monotonic clock                          [terminal's other end,] [root, its namespace]
 exited, number, wait status, seconds on the monotonic clock              -
 failed, number, step, errno, message, hint                               -
+stopped, 0, seconds on the monotonic clock                               -
 =======================================================================  =================================
 
 Number 0 is the container's main command.
+
+A held container can be frozen: everything but PID 1 is stopped, when the command ends or at the word ``stop``. That is
+SIGSTOP, and no freezer of a control group, because PID 1 and what is started to look around go on in the same group; because
+nothing has to be thawed for SIGKILL, so that everything still ends with PID 1, as cgroup v1 would not let it; and because
+debuggers can attach to what is stopped. ``sweep`` kills everything but PID 1.
 """
 
 from __future__ import annotations
@@ -48,18 +56,30 @@ if TYPE_CHECKING:
 _MAIN = 0
 _TIOCSWINSZ = 0x5414
 _MESSAGE_BYTES = 1 << 20
+_STOP_ROUNDS = 3  # a process that has not stopped yet may wake one that has
+_STOP_ROUND_S = 0.002
 _OOM_FIRST = 500  # so that the kernel picks the command before PID 1, whose death would take its exit status along
 
 
 class Init:
     """The loop of PID 1. Owns ``control``, its socket."""
 
-    __slots__ = ("_children", "_control", "_hold", "_oom_fd", "_poller", "_socket_calls", "_wakeup_read")
+    __slots__ = (
+        "_children",
+        "_control",
+        "_freeze",
+        "_hold",
+        "_oom_fd",
+        "_poller",
+        "_socket_calls",
+        "_stopped",
+        "_wakeup_read",
+    )
 
     def __init__(self, control: sockets.Socket) -> None:
         self._control = control
         self._oom_fd = -1
-        self._hold = False
+        self._hold = self._freeze = self._stopped = False
         self._children: dict[int, int] = {}  # pid of a spawned command -> its number
         self._wakeup_read = -1
         self._socket_calls: SocketCalls | None = None
@@ -169,9 +189,12 @@ class Init:
         root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         return root, os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
 
-    def loop(self, *, hold: bool) -> None:
-        """Serve until the main command has ended (and, where ``hold``, somebody said to go), or nobody is there."""
-        self._hold = hold
+    def loop(self, *, hold: bool, freeze: bool) -> None:
+        """Serve until the main command has ended (and, where ``hold``, somebody said to go), or nobody is there.
+
+        With ``freeze`` what it leaves running is stopped then, not killed.
+        """
+        self._hold, self._freeze = hold, freeze
         main_running = _MAIN in self._children.values()
         while main_running or self._hold:
             for fd, _ in self._poller.poll():
@@ -194,6 +217,11 @@ class Init:
             self.spawn(number, argv, environment, directory, terminal, identity, descriptors)
         elif op == "signal":
             self._signal(*fields)
+        elif op == "stop":
+            self._stop()
+            self._say("stopped", _MAIN, time.monotonic())
+        elif op == "sweep":
+            _kill_all()
         return bool(op != "release")
 
     def _answer(self) -> None:
@@ -223,12 +251,29 @@ class Init:
             number = self._children.pop(pid, None)
             if number is None:
                 continue
-            self._say("exited", number, status, time.monotonic())
-            if number == _MAIN:
-                if not self._hold:
-                    return False  # the end of PID 1 ends everything else
+            at_s = time.monotonic()
+            if number == _MAIN and self._hold:
                 alive = False
-                _kill_all()
+                if not self._freeze:
+                    _kill_all()
+                elif not self._stopped:  # by now somebody may be looking around in here
+                    self._stop()
+            self._say("exited", number, status, at_s)
+            if number == _MAIN and not self._hold:
+                return False  # the end of PID 1 ends everything else
+
+    def _stop(self) -> None:
+        """Stop everything else in the pid namespace; what is started from now on goes on.
+
+        A process that forks meanwhile is no way out: kill(2) finds the child, or the fork finds the signal.
+        """
+        self._stopped = True
+        for _ in range(_STOP_ROUNDS):
+            try:
+                os.kill(-1, signals.SIGSTOP)
+            except ProcessLookupError:
+                return
+            time.sleep(_STOP_ROUND_S)
 
     def _set_oom_score(self, score: int) -> None:
         if self._oom_fd >= 0:

@@ -38,19 +38,19 @@ class MountPoint:
 class ContainerSpec:
     """One container, as the engine asks the launcher for it.
 
-    ``overlays`` are host paths (the launcher maps them to its idmapped views). ``environment`` is what the command gets,
-    whole. ``direct``, where it is not empty, is tried in place of ``argv`` first. ``identity`` is the uid, gid and further
-    groups of the command, empty for root. ``mounts`` are in the order of their descriptors. ``joins`` says that the network
-    namespace is one whose descriptor comes after theirs, in place of a new one. ``capabilities`` are bits.
-    ``filter_id`` names a seccomp filter the launcher was given before, 0 for none. ``on_disk`` says that the scratch
-    space is a block device whose descriptor comes with the request, instead of a tmpfs; ``scratch_dir``, where it is not
-    empty, that it is this empty directory of the host, which keeps what is written. ``personality`` is the execution
-    domain of personality(2): PER_LINUX32 makes uname(2) speak to 32-bit programs. ``hold`` keeps the container after its
-    command has ended until it is released. Without ``init`` the command is PID 1 itself. ``terminal``, where it is not
-    empty, is the size (``struct winsize``) of a pseudo-terminal for the command; its other end comes back with the answer.
-    ``keep_root`` sends back descriptors of its root directory and its mount namespace, so that its files stay when it has
-    ended. ``bare`` leaves out what hides and locks parts of /proc and /sys. ``hosts`` goes before what /etc/hosts says of
-    the container itself. ``nsswitch``, where it is not empty, is a /etc/nsswitch.conf for an image that has none.
+    ``overlays`` are host paths (the launcher maps them to its idmapped views). ``environment`` is what the command gets, whole.
+    ``direct``, where it is not empty, is tried in place of ``argv`` first. ``identity`` is the uid, gid and further groups of
+    the command, empty for root. ``mounts`` are in the order of their descriptors. ``joins`` says that the network namespace is
+    one whose descriptor comes after theirs, in place of a new one. ``capabilities`` are bits. ``filter_id`` names a seccomp
+    filter the launcher was given before, 0 for none. ``on_disk`` says that the scratch space is a block device whose descriptor
+    comes with the request, instead of a tmpfs; ``scratch_dir``, where it is not empty, that it is this empty directory of the
+    host, which keeps what is written. ``personality`` is the execution domain of personality(2): PER_LINUX32 makes uname(2)
+    speak to 32-bit programs. ``hold`` keeps the container after its command has ended until it is released; with ``freeze``
+    what the command left running is stopped meanwhile, not killed. Without ``init`` the command is PID 1 itself. ``terminal``,
+    where it is not empty, is the size (``struct winsize``) of a pseudo-terminal for the command; its other end comes back with
+    the answer. ``keep_root`` sends back descriptors of its root directory and its mount namespace, so that its files stay when
+    it has ended. ``bare`` leaves out what hides and locks parts of /proc and /sys. ``hosts`` goes before what /etc/hosts says
+    of the container itself. ``nsswitch``, where it is not empty, is a /etc/nsswitch.conf for an image that has none.
     """
 
     overlays: tuple[Overlay, ...]
@@ -69,6 +69,7 @@ class ContainerSpec:
     binds: tuple[Bind, ...] = ()
     personality: int = 0
     hold: bool = False
+    freeze: bool = False
     terminal: bytes = b""
     direct: tuple[str, ...] = ()
     identity: tuple[int, ...] = ()

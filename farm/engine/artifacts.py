@@ -56,7 +56,7 @@ def _collect(
     path = f"artifacts/{name}"
     target = os.path.join(run_dir, path)
     shutil.rmtree(target, ignore_errors=True)  # what the same attempt left when the farm was killed
-    found = Collector(root_fd, target, artifacts.most_bytes, id_map).collect(artifacts.paths)
+    found = Collector(root_fd, target, artifacts.most_bytes, id_map, mask).collect(artifacts.paths)
     notes = found.notes()
     cases_path = ""
     if artifacts.junit:

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from farm.engine import globs
+from farm.engine.mask import Mask
 from farm.kernel import files
 from farm.kernel.userns import IdMap
 from farm.model.artifact import Artifact
@@ -60,15 +61,19 @@ def _printable(path: str) -> str:
 class Collector:
     """Copies from the root directory ``root_fd``, which is borrowed, to the new folder ``target``, ``most_bytes`` at most.
 
-    ``id_map`` is the container's, None without a user namespace. Blocks: for a thread.
+    ``id_map`` is the container's, None without a user namespace. A name that ``mask`` covers is not copied: reports would
+    show it. Blocks: for a thread.
     """
 
-    def __init__(self, root_fd: int, target: str, most_bytes: int, id_map: IdMap | None) -> None:
+    def __init__(
+        self, root_fd: int, target: str, most_bytes: int, id_map: IdMap | None, mask: Mask | None = None
+    ) -> None:
         self._root_fd = root_fd
         self._target = target
         self._left_bytes = most_bytes
         self._most_bytes = most_bytes
         self._id_map = id_map
+        self._mask = mask
         self._looks_left = _MOST_LOOKS
         self._seen: set[str] = set()
         self._found = Collected()
@@ -206,6 +211,8 @@ class Collector:
         if not stat.S_ISREG(status.st_mode):
             kind = "symbolic links" if stat.S_ISLNK(status.st_mode) else "neither files nor folders"
             self._found.leave_out(path, kind)
+        elif self._mask is not None and self._mask.text(path) != path:
+            self._found.leave_out(path, "a secret is in their names")
         elif len(self._found.artifacts) >= _MOST_FILES:
             self._found.leave_out(path, f"more than {_MOST_FILES} files")
         else:

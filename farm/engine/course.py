@@ -2,7 +2,8 @@
 
 A container without scripts ends with its command. One with ``always`` or ``debug`` is held: when its command ends, in
 whatever way, PID 1 kills what it left behind and stays, and the scripts run in the same namespaces, groups and quotas. What
-they do, and what they use up, is no longer the command's: its outcome and its numbers are taken before.
+they do, and what they use up, is no longer the command's: its outcome and its numbers are taken before. One that may be
+kept (``--keep failed``) is frozen instead: what the command left running is stopped, and so is a command that ran out of time.
 """
 
 from __future__ import annotations
@@ -35,14 +36,26 @@ class Script:
 
 
 class Course:
-    """The course of ``container``, which runs the command of ``job`` and was launched held where ``held``."""
+    """The course of ``container``, which runs the command of ``job``, launched to be held, and frozen, where that is so."""
 
-    def __init__(self, container: Container, job: Job, log: LogCapture, grace_s: float, *, held: bool) -> None:
+    def __init__(
+        self,
+        container: Container,
+        job: Job,
+        log: LogCapture,
+        grace_s: float,
+        script_limit_s: float,
+        *,
+        held: bool,
+        freeze: bool,
+    ) -> None:
         self._container = container
         self._job = job
         self._log = log
         self._grace_s = grace_s
+        self._script_limit_s = script_limit_s
         self._held = held
+        self._freeze = freeze
         self._spawned = 0
         self._ends: dict[int, asyncio.Future[Message]] = {}
         if held:
@@ -54,6 +67,12 @@ class Course:
         """The container is gone, and no script can run in it."""
         return self._container.ended.done()
 
+    @property
+    def ran(self) -> bool:
+        """The command began, and has ended or is stopped."""
+        end = self._ends.get(0)
+        return end is not None and end.done() and end.result().op != "failed"
+
     async def command(self) -> tuple[Ended, str]:
         """How the command ended; the text says which timeout it ran past, if any. A held container may be there still."""
         container, job = self._container, self._job
@@ -64,6 +83,7 @@ class Course:
             idle_s=job.idle_timeout_s,
             quiet_s=self._log.quiet_s,
             keep=self._held,
+            freeze=self._freeze,
         )
         try:
             gone = asyncio.shield(container.ended)  # who gives up waiting must not take it from the client
@@ -77,7 +97,7 @@ class Course:
         overran = ended.status is not None and container.started_s and ended.at_s - container.started_s > job.timeout_s
         return ended, deadline.passed or (ran_past(job.timeout_s) if overran else "")
 
-    async def script(self, script: Script, limit_s: float = SCRIPT_LIMIT_S) -> None:
+    async def script(self, script: Script) -> None:
         """Run ``script`` to its end, which is told in the log where it is a bad one."""
         self._spawned += 1
         number = self._spawned
@@ -93,7 +113,7 @@ class Course:
             identity=script.identity,
         )
         patience: list[tuple[float, Callable[[], None]]] = [
-            (limit_s, lambda: self._container.signal(signal.SIGTERM, number)),
+            (self._script_limit_s, lambda: self._container.signal(signal.SIGTERM, number)),
             (self._grace_s, lambda: self._container.signal(signal.SIGKILL, number)),
             (self._grace_s, self._container.kill),
         ]
@@ -101,7 +121,7 @@ class Course:
         for wait_s, act in patience:
             if await self._either(end, wait_s):
                 break
-            late = late or f", for it ran longer than {limit_s:g} s"
+            late = late or f", for it ran longer than {self._script_limit_s:g} s"
             act()
         else:
             await asyncio.shield(self._container.ended)
@@ -132,7 +152,7 @@ class Course:
 
     def _heard(self, message: Message, _: tuple[int, ...]) -> None:
         end = self._ends.get(message.number)
-        if message.op in ("exited", "failed") and end is not None and not end.done():
+        if message.op in ("exited", "failed", "stopped") and end is not None and not end.done():
             end.set_result(message)
 
     def _so_far(self, message: Message) -> Ended:

@@ -21,7 +21,7 @@ class Deadline:
     however late this process looks: it may have been stopped (Ctrl-Z, SIGSTOP), or have waited for its turn on a busy host.
 
     With ``keep`` the command alone is killed, so that its container can be used further; it is killed all the same where
-    that does not help.
+    that does not help. With ``freeze`` everything is stopped where it is, without SIGTERM, and stays to be looked at.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class Deadline:
         idle_s: float = 0.0,
         quiet_s: Callable[[float], float] | None = None,
         keep: bool = False,
+        freeze: bool = False,
     ) -> None:
         self._container = container
         self._timeout_s = timeout_s
@@ -40,6 +41,7 @@ class Deadline:
         self._idle_s = idle_s
         self._quiet_s = quiet_s
         self._keep = keep
+        self._freeze = freeze
         self._loop = asyncio.get_running_loop()
         self._setup_until_s = self._loop.time() + max(timeout_s, _SETUP_LIMIT_S)
         self._look_s = min(timeout_s, idle_s or timeout_s)
@@ -68,6 +70,10 @@ class Deadline:
             self._timer = self._loop.call_later(self._grace_s, container.kill)  # what it left behind is going already
         else:
             self.passed = ran_past(self._timeout_s) if left_s <= 0 else _printed_nothing(self._idle_s)
+            if self._freeze:
+                container.stop()
+                self._timer = self._loop.call_later(self._grace_s, container.kill)
+                return
             container.signal(signal.SIGTERM)
             self._timer = self._loop.call_later(self._grace_s, self._kill)
 

@@ -1,8 +1,8 @@
 """Containers of failed attempts that stay for somebody to look around in, while other jobs go on.
 
-Their command has ended, and PID 1 has killed what it left behind: what there is to see is the file system, the network and the
-mounts as they were at that moment. PID 1 waits for messages and takes nothing but its memory. They are not frozen: cgroup v1
-cannot kill what is frozen, and a container has to die with the farm.
+Their command has ended, or ran out of time. PID 1 has stopped what was alive of it then (see ``farm.container.init``), so what
+there is to see are processes, files, the network and mounts as they were at that moment. PID 1 itself waits for messages, and
+what somebody starts in there runs. Stopped processes take no cpu, only the memory that they had.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from farm.container.spec import ContainerSpec
 from farm.engine import abi, artifacts, direct, secrets, verdict
 from farm.engine.after import scripts
 from farm.engine.artifacts import Left
-from farm.engine.course import Course, Script, is_held
+from farm.engine.course import SCRIPT_LIMIT_S, Course, Script, is_held
 from farm.engine.disk import make_disk
 from farm.engine.environment import environment
 from farm.engine.failure import StepError, errored, step
@@ -24,6 +24,7 @@ from farm.engine.log import LogCapture
 from farm.engine.mask import Mask
 from farm.engine.mounts import Trees, open_all
 from farm.engine.network import Networks
+from farm.engine.privileges import capabilities, check_opt_outs
 from farm.engine.services import Services
 from farm.engine.skip import last_line
 from farm.engine.surroundings import NOTHING, Surroundings, is_alone, service_spec, surrounded
@@ -68,6 +69,7 @@ class LocalEngine:
         *,
         log_cap_bytes: int = LOG_CAP_BYTES,
         grace_s: float = GRACE_S,
+        script_limit_s: float = SCRIPT_LIMIT_S,
         scratch_dir: str | None = None,
         kept: Kept | None = None,
     ) -> None:
@@ -77,6 +79,7 @@ class LocalEngine:
         self._id_map = id_map
         self._log_cap_bytes = log_cap_bytes
         self._grace_s = grace_s
+        self._script_limit_s = script_limit_s
         self._scratch_dir = run_dir if scratch_dir is None else scratch_dir
         self._home = scratch_dir or ""
         self._kept = kept
@@ -154,14 +157,14 @@ class LocalEngine:
             return
         with step("launch"):
             client = await self._zygote()
-            self._check_opt_outs(job)
+            check_opt_outs(job, user_namespace=self._user_namespace)
             spec = partial(service_spec, work, self._run_id, self._filter(client, capability.mask(capability.DEFAULT)))
         values = tuple(hidden.values())
         services = Services(client, log, null_fd=self._null_fd, log_cap_bytes=self._log_cap_bytes, hidden=values)
         self._running[job.id] = services
         if job.id in self._cancelled:
             services.kill()
-        async with surrounded(job, services, self._networks, spec, client.userns_fd(_capabilities(job))) as around:
+        async with surrounded(job, services, self._networks, spec, client.userns_fd(capabilities(job))) as around:
             yield around
 
     async def _attempt(
@@ -179,7 +182,10 @@ class LocalEngine:
         if self._kept is not None:
             self._kept.let_go(job.id)  # that of the attempt before
         container, spec = await self._launched(work, hidden, log, around)
-        course = Course(container, job, log, self._grace_s, held=self._is_held(job))
+        freeze = self._may_be_kept(job)
+        course = Course(
+            container, job, log, self._grace_s, self._script_limit_s, held=self._is_held(job), freeze=freeze
+        )
         try:
             ended, timed_out = await course.command()
             if course.over:
@@ -189,13 +195,16 @@ class LocalEngine:
                 log.drain()
             found = self._verdict(job, ended, timed_out, log)
             if not course.over:
-                wanted = scripts(job, spec, found, (self._null_fd, log.write_fd, log.write_fd))
-                bad = found.outcome.bad and ended.status is not None
-                release = self._kept is None or not bad
-                await self._after(course, wanted if ended.status is not None else (), log, release=release)
+                wanted = scripts(job, spec, found, (self._null_fd, log.write_fd, log.write_fd)) if course.ran else ()
+                bad = found.outcome.bad and course.ran
+                if freeze and not bad:
+                    container.sweep()
+                await self._after(course, wanted, log, release=not (freeze and bad))
+                if freeze and bad:
+                    log.cut()
                 await self._finish(log, container)
             found, left = await self._left(work, found, container, log)
-            if self._kept is not None and bad and not course.over:
+            if self._kept is not None and freeze and bad and not course.over:
                 stays = self._kept.keep(job.id, container, spec)
         finally:
             if not stays:
@@ -286,7 +295,7 @@ class LocalEngine:
                     disk = (await in_thread(make_disk, self._scratch_dir, job.limits.disk_bytes),)
             with step("launch"):
                 client = await self._zygote()
-                self._check_opt_outs(job)
+                check_opt_outs(job, user_namespace=self._user_namespace)
             if job.mounts:
                 with step("mount"):
                     id_map = self._id_map if self._user_namespace else None
@@ -312,7 +321,10 @@ class LocalEngine:
 
     def _is_held(self, job: Job) -> bool:
         """The container stays when its command has ended: for scripts, or because it may be kept."""
-        return is_held(job) or (self._kept is not None and job.init)
+        return is_held(job) or self._may_be_kept(job)
+
+    def _may_be_kept(self, job: Job) -> bool:
+        return self._kept is not None and job.init
 
     async def _leave(self, container: Container, course: Course) -> None:
         """Nobody needs the container any more."""
@@ -338,25 +350,9 @@ class LocalEngine:
             raise FarmError("the engine was closed")
         return self._client
 
-    def _check_opt_outs(self, job: Job) -> None:
-        """Raises ``FarmError`` where what ``job`` opts out of is all that would hold it, or is needed."""
-        if not job.init and is_held(job):
-            raise FarmError(
-                f"{'always' if job.always else 'debug'} cannot be with init: none",
-                "it would run when process 1 has ended, and nothing can begin in a container without one",
-                "take one of the two away",
-            )
-        asked = "privileged" if job.privileged else f"cap-add: {', '.join(job.cap_add)}" if job.cap_add else ""
-        if asked and not self._user_namespace:
-            raise FarmError(
-                f"{asked} would hold on the host itself",
-                "this host gives containers no user namespace",
-                f"take {asked.partition(':')[0]} away, or see what farm doctor says of user namespaces",
-            )
-
     def _spec(self, work: Work, client: Client, who: Identity, trees: Trees, hidden: dict[str, str]) -> ContainerSpec:
         job = work.job
-        capabilities = _capabilities(job)
+        allowed = capabilities(job)
         return ContainerSpec(
             overlays=work.image.overlays,
             argv=job.argv,
@@ -367,13 +363,14 @@ class LocalEngine:
             mounts=tuple(trees.points),
             hostname=job.hostname or hostname(job),
             limits=job.limits,
-            capabilities=capabilities,
+            capabilities=allowed,
             no_new_privs=job.no_new_privs and not job.privileged,
-            filter_id=0 if job.privileged else self._filter(client, capabilities),
+            filter_id=0 if job.privileged else self._filter(client, allowed),
             bare=job.privileged,
             personality=abi.personality(work.image.facts.arch),
             on_disk=job.limits.disk_bytes is not None,
             hold=self._is_held(job),
+            freeze=self._may_be_kept(job),
             keep_root=job.artifacts is not None,
             init=job.init,
         )
@@ -383,12 +380,6 @@ class LocalEngine:
             client.add_filter(len(self._filters) + 1, compile_filter(capabilities))
             self._filters[capabilities] = len(self._filters) + 1
         return self._filters[capabilities]
-
-
-def _capabilities(job: Job) -> int:
-    """What the container of ``job`` may have, as bits."""
-    added = capability.NAMES if job.privileged else job.cap_add
-    return capability.mask(capability.DEFAULT) | capability.mask(added)
 
 
 def hostname(job: Job) -> str:

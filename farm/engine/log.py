@@ -69,6 +69,7 @@ class LogCapture:
             return  # it is closed
         self.drain()
         self._mark_lost()
+        text = text if self.mask is None else self.mask.text(text)
         self._write((b"" if self._ends_line else b"\n") + f"[farm: {text}]\n".encode(errors="replace"))
 
     def drain(self) -> None:
@@ -87,6 +88,14 @@ class LogCapture:
     def make_room(self) -> None:
         """Let there be room for another command's output, whatever the one before has used up."""
         self._cap_bytes = max(self._cap_bytes, self.kept_bytes + _ROOM_BYTES)
+
+    def cut(self) -> None:
+        """What has been printed until now is all: who could print more is stopped, and may hold the pipe for hours."""
+        self.close_write()
+        self.drain()
+        if not self._done.done():
+            self._loop.remove_reader(self._read_fd)
+            self._done.set_result(None)
 
     async def finish(self) -> None:
         """Read to the end, which comes when every process of the container is gone.

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 
-LEAST_BYTES = 4
-"""A secret shorter than this is not covered: it would be found everywhere, and give itself away by its places."""
+from farm.model.secret import LEAST_BYTES, parts
 
 COVER = b"***"
 
 
 class Mask:
-    """Replaces each of ``values``, and each line of one that has several, by ``***``.
+    """Replaces each of ``values``, and each line of one that has several, by ``***``; see ``parts``.
 
     What could be the beginning of a secret is held back until more has come, so that nothing of one that arrives in two
     reads is ever written.
     """
 
-    __slots__ = ("_firsts", "_found", "_held", "_most", "_secrets")
+    __slots__ = ("_found", "_heads", "_held", "_most", "_secrets")
 
     def __init__(self, values: Iterable[str]) -> None:
-        lines = {line.strip().encode(errors="surrogateescape") for value in values for line in value.splitlines()}
+        covered = {part.encode(errors="surrogateescape") for value in values for part in parts(value)}
         # The longest first: of two that begin alike, the shorter one would leave the rest of the other.
-        self._secrets = sorted(
-            (each for each in lines if len(each) >= LEAST_BYTES), key=lambda each: (-len(each), each)
-        )
+        self._secrets = sorted(covered, key=lambda each: (-len(each), each))
         self._found = re.compile(b"|".join(map(re.escape, self._secrets)) or b"(?!)")
         self._most = len(self._secrets[0]) if self._secrets else 0
-        self._firsts = frozenset(each[0] for each in self._secrets)
+        heads = {re.escape(each[:LEAST_BYTES]) for each in self._secrets}
+        self._heads = re.compile(b"(?=%b)" % b"|".join(heads) if heads else b"(?!)")
         self._held = b""
 
     def feed(self, data: bytes) -> bytes:
@@ -61,9 +60,9 @@ class Mask:
 
     def _begins(self, data: bytes, at: int) -> int:
         """Where the end of ``data`` could be the beginning of a secret, from ``at`` on; its length where it could not."""
-        for start in range(max(at, len(data) - self._most + 1), len(data)):
-            if data[start] not in self._firsts:
-                continue
+        first, last = max(at, len(data) - self._most + 1), max(at, len(data) - LEAST_BYTES + 1)
+        heads = (match.start() for match in self._heads.finditer(data, first))
+        for start in itertools.chain(heads, range(last, len(data))):
             tail = data[start:]
             if any(each.startswith(tail) for each in self._secrets if len(each) > len(tail)):
                 return start

@@ -8,6 +8,7 @@ SIGINT: int = _signal.SIGINT
 SIGKILL: int = _signal.SIGKILL
 SIGCHLD: int = _signal.SIGCHLD
 SIGCONT: int = _signal.SIGCONT
+SIGSTOP: int = _signal.SIGSTOP
 
 
 def settable() -> set[int]:

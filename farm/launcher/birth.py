@@ -34,7 +34,7 @@ def live(
         control, *rest = descriptors
         pid1 = Init(sockets.Socket(fileno=control))
         try:
-            program, command, hold = marshal.loads(order)
+            program, command, hold, freeze = marshal.loads(order)
             setup = Setup(userns_fds, tuple(rest[3:]), filters, tuple(rest[:3]))
             setup.perform(program)
             _settle(pid1, setup, rest[:3], title_area)
@@ -48,7 +48,7 @@ def live(
         except BaseException as error:  # noqa: BLE001  # after a fork nothing may reach the parent's code
             pid1.say_failed(0, "start container", error)
         else:
-            pid1.loop(hold=hold)
+            pid1.loop(hold=hold, freeze=freeze)
             code = 0
     finally:
         os._exit(code)

@@ -175,7 +175,7 @@ class Client:
             spec.keep_root,
             spec.direct,
         )
-        order = marshal.dumps((program.program(spec, self._host, group), command, _stay(spec)))
+        order = marshal.dumps((program.program(spec, self._host, group), command, _stay(spec), spec.freeze))
         cgroup = (group.v2_fd,) if group.v2_fd >= 0 else ()
         if len(order) > wire.MOST_BYTES - 16:
             raise KernelError(

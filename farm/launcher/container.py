@@ -24,7 +24,7 @@ _ROOT_AND_NAMESPACE = 2
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What PID 1 said: ``op`` is ``started``, ``exited`` or ``failed``, about command ``number``.
+    """What PID 1 said: ``op`` is ``started``, ``exited``, ``failed`` or ``stopped``, about command ``number``.
 
     ``at_s`` is on the monotonic clock; ``status`` is as waitpid(2) gives it, and only of ``exited``.
     """
@@ -153,6 +153,14 @@ class Container:
         """Let go of a held container whose command has ended."""
         self._tell("release")
 
+    def stop(self) -> None:
+        """Stop everything in a held container but PID 1, which says so, and what is spawned from then on."""
+        self._tell("stop")
+
+    def sweep(self) -> None:
+        """Kill everything in a held container but PID 1."""
+        self._tell("sweep")
+
     def spawn(
         self,
         number: int,
@@ -271,7 +279,7 @@ def _parsed(data: bytes) -> Message:
     op, _, rest = data.decode(errors="replace").partition("\0")
     try:
         match op, rest.split("\0"):
-            case "started", [number, at_s]:
+            case "started" | "stopped", [number, at_s]:
                 return Message(op, int(number), float(at_s))
             case "exited", [number, status, at_s]:
                 return Message(op, int(number), float(at_s), int(status))

@@ -12,7 +12,7 @@ LAUNCH      id (8 bytes), cgroup, network is given, no init (a byte each), order
 ==========  ===================================================================  ===========================================
 
 A view is ``(path, writable)``, an order ``(program, (argv, environment, directory, terminal, identity, keep_root, direct),
-hold)``; see ``birth``, and ``monitor`` for one without an init. From the zygote comes text, its fields separated by NUL:
+hold, freeze)``; see ``birth``, and ``monitor`` for one without an init. From the zygote comes text, fields separated by NUL:
 
 ==========  ===================================================================  ===========================================
 to client   fields                                                               descriptors

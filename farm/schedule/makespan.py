@@ -13,14 +13,15 @@ def ideal_s(jobs: Sequence[Job], took_s: Sequence[float], given: Budget) -> floa
     """The shortest time in which no order could beat what ``jobs`` took within ``given``.
 
     Nothing is quicker than the longest chain of jobs that need each other, nor than all the work spread evenly over the slots,
-    the cpu and the memory of the budget. A real order may not reach it.
+    the cpu and the memory of the budget; a job that asks for more than that takes all of it. A real order may not reach it.
     """
     if not jobs:
         return 0.0
-    wanted = [demand_of(job, given) for job in jobs]
+    wanted = [demand_of(job) for job in jobs]
     return max(
         *chains_s(jobs, took_s),
         sum(took_s) / given.slots,
-        sum(took * each.cpus for took, each in zip(took_s, wanted, strict=True)) / given.cpus,
-        sum(took * each.memory_bytes for took, each in zip(took_s, wanted, strict=True)) / given.memory_bytes,
+        sum(took * min(each.cpus, given.cpus) for took, each in zip(took_s, wanted, strict=True)) / given.cpus,
+        sum(took * min(each.memory_bytes, given.memory_bytes) for took, each in zip(took_s, wanted, strict=True))
+        / given.memory_bytes,
     )

@@ -3,10 +3,12 @@
 A quota is a cap and seldom used up, so caps may add up to more than the host has:
 
 - cpu: ``CPU_OVERCOMMIT`` times the cores. A short job mostly waits for its own set-up, its neighbours fill that time;
-  measured, a host is fastest at four to eight such jobs a core. ``-j`` lifts it: then only slots and memory count.
+  measured, a host is fastest at four to eight such jobs a core. ``-j`` lifts it: then only slots and memory count. A job counts
+  with what it asks for, also beyond the cores, and a single one may ask for as much as all together, ``-j`` or not.
 - memory: ``MEMORY_OVERCOMMIT`` times what is available, but a single job never more than what is available. Under ``-j``
   it is ``MEMORY_OVERCOMMIT_ASKED``: whoever names a number has an idea of what the jobs need, and the default cap of
   512 MiB is far beyond the megabyte of a small one. 300 of those fit a host with 10 GiB available.
+- disk and pids bound a single job only: a disk is a sparse file, and takes what is written.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ CPU_OVERCOMMIT = 8.0
 MEMORY_OVERCOMMIT = 4.0
 MEMORY_OVERCOMMIT_ASKED = 16.0
 
+_HAIR = 1e-6  # of slack: sums of quotas such as 0.1 are not exact
+
 
 @dataclass(frozen=True, slots=True)
 class Reserve:
@@ -37,14 +41,31 @@ NO_RESERVE = Reserve()
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """What else of the host one job can have at most: bytes of disk, and pids; infinite where nobody says."""
+
+    disk_bytes: float = math.inf
+    pids: float = math.inf
+
+
+ANY_ROOM = Room()
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
-    """What may be taken at once: jobs, cores' worth of time (infinite under ``-j``), bytes of all jobs and of one."""
+    """What may be taken at once: jobs, cores' worth of time (infinite under ``-j``), bytes of all jobs and of one.
+
+    ``largest_job_cpus``, ``cpu_overcommit`` times what is left of ``cores``, and ``room`` are of one job as well.
+    """
 
     slots: int
     cpus: float
     memory_bytes: int
     largest_job_bytes: int
     cores: int
+    largest_job_cpus: float = math.inf
+    cpu_overcommit: float = CPU_OVERCOMMIT
+    room: Room = ANY_ROOM
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +74,8 @@ class Demand:
 
     cpus: float
     memory_bytes: int
+    disk_bytes: int = 0
+    pids: int = 0
 
 
 def budget(
@@ -63,6 +86,7 @@ def budget(
     cpu_overcommit: float | None = None,
     memory_overcommit: float | None = None,
     reserve: Reserve = NO_RESERVE,
+    room: Room = ANY_ROOM,
 ) -> Budget:
     """The budget of a host with ``cores`` and ``available_bytes`` of memory; ``slots`` is what ``-j`` says.
 
@@ -72,38 +96,59 @@ def budget(
     cores = max(1, cores)
     left = max(0.01, cores - reserve.cpus)
     available_bytes = max(1, available_bytes - reserve.memory_bytes)
+    lifted = cpu_overcommit is None and bool(slots)
     if cpu_overcommit is None:
-        cpu_overcommit = math.inf if slots else CPU_OVERCOMMIT
+        cpu_overcommit = CPU_OVERCOMMIT
     if memory_overcommit is None:
         memory_overcommit = MEMORY_OVERCOMMIT_ASKED if slots else MEMORY_OVERCOMMIT
     return Budget(
         slots=slots or max(1, math.floor(SLOTS_PER_CORE * left)),
-        cpus=cpu_overcommit * left,
+        cpus=math.inf if lifted else cpu_overcommit * left,
         memory_bytes=int(available_bytes * memory_overcommit),
         largest_job_bytes=available_bytes,
         cores=cores,
+        largest_job_cpus=max(1.0, cpu_overcommit) * left,
+        cpu_overcommit=max(1.0, cpu_overcommit),
+        room=room,
     )
 
 
-def demand(limits: Limits, given: Budget) -> Demand:
-    """What a job with ``limits`` takes; a cpu quota beyond the cores is no more than all of them."""
-    return Demand(min(limits.cpus, float(given.cores)), limits.memory_bytes + limits.swap_bytes)
+def demand(limits: Limits) -> Demand:
+    """What a job with ``limits`` takes."""
+    return Demand(limits.cpus, limits.memory_bytes + limits.swap_bytes, limits.disk_bytes or 0, limits.pids)
 
 
-def demand_of(job: Job, given: Budget) -> Demand:
+def demand_of(job: Job) -> Demand:
     """What ``job`` takes with its services, which run beside it."""
     if not job.services:
-        return demand(job.limits, given)
-    each = [demand(limits, given) for limits in (job.limits, *(service.limits for service in job.services))]
-    return Demand(min(sum(one.cpus for one in each), float(given.cores)), sum(one.memory_bytes for one in each))
+        return demand(job.limits)
+    each = [demand(limits) for limits in (job.limits, *(service.limits for service in job.services))]
+    return Demand(
+        sum(one.cpus for one in each),
+        sum(one.memory_bytes for one in each),
+        sum(one.disk_bytes for one in each),
+        sum(one.pids for one in each),
+    )
 
 
 def never_fits(wanted: Demand, given: Budget) -> str:
     """Why a job with this demand cannot run on this host even alone, with the numbers; empty where it can."""
+    reasons = []
     if wanted.memory_bytes > given.largest_job_bytes:
         asked, available = format_bytes(wanted.memory_bytes), format_bytes(given.largest_job_bytes)
-        return f"asks for {asked} of memory, and this host has {available} available"
-    return ""
+        reasons.append(f"asks for {asked} of memory, and this host has {available} available")
+    if wanted.cpus > given.largest_job_cpus + _HAIR:
+        cores = "1 core" if given.cores == 1 else f"{given.cores} cores"
+        made = f"--overcommit-cpu {given.cpu_overcommit:g} makes {given.largest_job_cpus:g}"
+        left = given.largest_job_cpus / given.cpu_overcommit
+        reserved = f", {left:g} of them not reserved" if left < given.cores else ""
+        reasons.append(f"asks for {wanted.cpus:g} cpus, and this host has {cores}{reserved}: {made}")
+    if wanted.disk_bytes > given.room.disk_bytes:
+        asked, free = format_bytes(wanted.disk_bytes), format_bytes(int(given.room.disk_bytes))
+        reasons.append(f"asks for a disk of {asked}, and the file system of the farm's folder has {free} free")
+    if wanted.pids > given.room.pids:
+        reasons.append(f"asks for {wanted.pids} pids, and the kernel has {given.room.pids:g} (kernel.pid_max)")
+    return "; ".join(reasons)
 
 
 def fits(wanted: Demand, given: Budget, running: int, cpus: float, memory_bytes: int) -> bool:
@@ -113,21 +158,21 @@ def fits(wanted: Demand, given: Budget, running: int, cpus: float, memory_bytes:
     """
     if running == 0:
         return True
-    # A hair of slack: sums of quotas such as 0.1 are not exact.
     return (
         running < given.slots
-        and cpus + wanted.cpus <= given.cpus + 1e-6
+        and cpus + wanted.cpus <= given.cpus + _HAIR
         and memory_bytes + wanted.memory_bytes <= given.memory_bytes
     )
 
 
 def held_to(jobs: Iterable[Job], given: Budget) -> int:
-    """How many of ``jobs`` run at once where it is memory that allows no more; 0 where it is not."""
+    """How many of ``jobs``, but those that never fit, run at once where it is memory that allows no more; 0 where it is not."""
     left_bytes = given.memory_bytes
-    for count, job in enumerate(jobs):
+    fitting = (wanted for wanted in map(demand_of, jobs) if not never_fits(wanted, given))
+    for count, wanted in enumerate(fitting):
         if count == given.slots:
             return 0
-        left_bytes -= demand_of(job, given).memory_bytes
+        left_bytes -= wanted.memory_bytes
         if left_bytes < 0:
             return max(1, count)
     return 0

@@ -180,7 +180,7 @@ class Scheduler:
         for index, job in enumerate(self._jobs):
             if job.condition and not job.late:
                 self._finish(index, Outcome.SKIPPED, job.condition)
-            elif reason := policy.never_fits(policy.demand_of(job, self._budget), self._budget):
+            elif reason := policy.never_fits(policy.demand_of(job), self._budget):
                 self._finish(index, Outcome.ERROR, reason)
         reached = set(needs.topological(self._jobs, self._indices, self._needing))
         if len(reached) < len(self._jobs):
@@ -197,7 +197,7 @@ class Scheduler:
     def _enqueue(self, index: int) -> None:
         job = self._jobs[index]
         self._phases[index] = _Phase.QUEUED
-        self._queues.push(index, self._ranks[index], job, policy.demand_of(job, self._budget))
+        self._queues.push(index, self._ranks[index], job, policy.demand_of(job))
 
     def _fill(self) -> None:
         """Start the first job that fits, again and again; stop at a first one that was passed too often."""

@@ -26,7 +26,7 @@ SKIPPED_FOR_A_REASON = {
 @pytest.mark.root
 @pytest.mark.rootfs
 @pytest.mark.timeout(600)
-def test_every_image_passes_everything(rootfs_dir, tmp_path):
+def test_every_image_passes_everything(rootfs_dir, tmp_path, shared_home):
     archives = sorted(rootfs_dir.glob("*.tar.*"))
     images = ", ".join(f"{{name: {each.name.rsplit('-', 1)[0]}, rootfs: {each}}}" for each in archives)
     text = (ROOT / "tests/system/every_image.yaml").read_text().replace("distros: IMAGES", f"distros: [host, {images}]")
@@ -34,7 +34,7 @@ def test_every_image_passes_everything(rootfs_dir, tmp_path):
     code = "from farm.cli.main import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, "run", str(tmp_path / "matrix.yaml"), "--reports", str(tmp_path / "reports")],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "FARM_HOME": str(tmp_path / "home")},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "FARM_HOME": str(shared_home)},
         capture_output=True,
         text=True,
         check=False,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 
+import psutil
 import pytest
 
 from farm.model.outcome import Outcome
@@ -51,7 +53,7 @@ def terminal(farm):
 @pytest.fixture
 def going_on(farm, living):
     """A run in which one job has failed and another one goes on; ended after the test."""
-    bad = "echo left > /tmp/left; sleep 4882 & exit 3"
+    bad = "echo left > /tmp/left; sleep 4882 & until grep -q ^sleep /proc/$!/cmdline; do :; done; exit 3"
     matrix = farm.write(
         f"  bad: {{run: '{bad}', user: '7', working-directory: /tmp, env: {{WORD: seen}}}}\n"
         f"  long: {{run: 'exec {STAYING}', resources: {{memory: 16M}}}}\n  good: {{run: 'true'}}"
@@ -66,7 +68,8 @@ def going_on(farm, living):
 
 
 def test_a_shell_in_the_container_of_a_failed_job_beside_the_running_matrix(farm, living, going_on, terminal):
-    assert living("sleep 4882") == []  # what the command left running is gone
+    (left,) = living("sleep 4882")  # what the command left running is frozen
+    assert left.status() == psutil.STATUS_STOPPED
     shell = terminal(
         "shell", "bad/small", "--", "sh", "-c", "cat left; echo $WORD; id -u; pwd; echo more > new; exit 5"
     )
@@ -78,6 +81,10 @@ def test_a_shell_in_the_container_of_a_failed_job_beside_the_running_matrix(farm
     shell.screen.write(b"cat /tmp/new; tty; exit 6\n")
     assert "more" in shell.read_until(None)
     assert shell.process.wait(30) == 6
+    # And the frozen process shows itself to who looks, and stays as it is.
+    shell = terminal("shell", "bad/small", "--", "sh", "-c", "grep -h -e ^State -e ^Name /proc/[0-9]*/status")
+    assert "Name:\tsleep\r\nState:\tT (stopped)" in shell.read_until(None)
+    assert [each.status() for each in living("sleep 4882")] == [psutil.STATUS_STOPPED]
     assert len(living(STAYING)) == 1
 
 
@@ -88,7 +95,7 @@ def test_gc_lets_go_and_the_run_goes_on(farm, living, going_on, terminal):
     assert len(living("sleep 4883")) == 1
     assert "let go of the container of bad/small" in farm.run("gc").stdout
     assert "gone" in shell.read_until(None)
-    assert farm.wait(lambda: living("sleep 4883") == [])
+    assert farm.wait(lambda: living("sleep 4883") + living("sleep 4882") == [])
     assert len(living(STAYING)) == 1
     assert "let go" not in farm.run("gc").stdout
     shell = terminal("shell", "bad/small")
@@ -106,7 +113,7 @@ def test_a_shell_whose_terminal_goes_takes_nothing_else_along(farm, living, goin
 
 def test_a_killed_run_leaves_no_way_in(farm, living, going_on, terminal):
     going_on.kill()
-    assert farm.wait(lambda: living(STAYING) == [])
+    assert farm.wait(lambda: living(STAYING) + living("sleep 4882") == [])
     shell = terminal("shell", "bad/small")
     assert "no such tarball or directory" in shell.read_until(None)
     assert os.listdir(farm.home / "kept") == []
@@ -126,6 +133,25 @@ def test_on_a_terminal_the_run_stays_until_it_is_told_to_go(farm, terminal):
     assert run.process.poll() is None
     assert farm.run("gc").returncode == 0
     assert run.process.wait(30) == 1
+
+
+def test_a_command_that_hangs_is_held_as_it_hangs_and_ctrl_c_lets_go(farm, living, terminal):
+    matrix = farm.write(
+        "  hung: {run: 'echo before; exec sleep 4885', timeout: 300ms}\n"
+        "  mute: {run: 'exec sleep 4886', idle-timeout: 300ms}"
+    )
+    run = terminal("run", matrix, "--keep", "failed", "--ui", "plain", "-j", 1)
+    run.read_until(b"until Ctrl-C or farm gc:")
+    assert farm.outcomes() == {Outcome.TIMEOUT: 2}  # the slot of the first was free for the second
+    frozen = living("sleep 4885") + living("sleep 4886")
+    assert [each.status() for each in frozen] == [psutil.STATUS_STOPPED] * 2
+    (hung,) = (each for each in farm.record().jobs if each.job.test == "hung")
+    assert (farm.folder / "reports" / "latest" / hung.attempts[-1].log_path).read_text() == "before\n"
+    shell = terminal("shell", "hung/small", "--", "sh", "-c", "cat /proc/$(pidof sleep)/cmdline")
+    assert "4885" in shell.read_until(None)
+    run.process.send_signal(signal.SIGINT)
+    assert run.process.wait(30) == 1
+    assert not any(each.is_running() for each in frozen)
 
 
 def test_there_is_a_bound_and_what_is_good_is_not_kept(farm, living):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import time
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +26,33 @@ def started(farm):
     """Ids in the order in which their first attempts started."""
     first = [(each.attempts[0].started_at, each.job.id) for each in farm.record().jobs if each.attempts]
     return [job_id for _, job_id in sorted(first)]
+
+
+def test_what_can_never_fit_is_an_error_at_once_with_the_numbers(farm):
+    cores = len(os.sched_getaffinity(0))
+    pids = int(Path("/proc/sys/kernel/pid_max").read_text())
+    matrix = farm.write(
+        f"  wide: {{run: 'true', resources: {{cpus: {8 * cores}}}}}\n"
+        f"  cpus: {{run: 'true', resources: {{cpus: {8 * cores + 1}}}}}\n"
+        "  memory: {run: 'true', resources: {memory: 900T}}\n  disk: {run: 'true', resources: {disk: 900T}}\n"
+        f"  pids: {{run: 'true', resources: {{pids: {pids}}}}}\n  after: {{run: 'true', needs: [cpus]}}"
+    )
+    done = farm.run("run", matrix, "-j", 8)
+    assert done.returncode == 6, done.stdout + done.stderr
+    found = {each.job.test: each for each in farm.record().jobs}
+    assert {test: each.outcome for test, each in found.items()} == {
+        **dict.fromkeys(("wide", "pids"), Outcome.PASSED),
+        **dict.fromkeys(("cpus", "memory", "disk"), Outcome.ERROR),
+        "after": Outcome.SKIPPED,
+    }
+    assert all(each.attempts == () for each in found.values() if each.outcome is not Outcome.PASSED)
+    host = "1 core" if cores == 1 else f"{cores} cores"
+    told = f"asks for {8 * cores + 1} cpus, and this host has {host}: --overcommit-cpu 8 makes {8 * cores}"
+    assert found["cpus"].reason == told
+    assert "asks for 900 TiB of memory, and this host has" in found["memory"].reason
+    assert "asks for a disk of 900 TiB, and the file system of the farm's folder has" in found["disk"].reason
+    assert found["memory"].reason in done.stdout
+    assert farm.run("run", matrix, "-k", "cpus", "--overcommit-cpu", 9).returncode == 0
 
 
 def test_every_attempt_is_kept_and_a_late_pass_is_flaky(farm):

@@ -196,3 +196,13 @@ def test_a_secret_that_this_host_has_not_is_told_before_anything_runs(farm):
     assert done.returncode == 4
     assert "FARMTEST_NO_SUCH: wanted by unit/host" in done.stderr
     assert not (farm.folder / "reports").exists()
+
+
+def test_a_secret_that_could_not_be_covered_is_told_before_anything_runs(farm, monkeypatch):
+    monkeypatch.setenv("FARMTEST_PIN", "7#9")
+    (farm.folder / "matrix.yaml").write_text(HEAD + '  unit: {run: "true", secrets: [FARMTEST_PIN]}\n')
+    done = farm.run("run")
+    assert done.returncode == 4
+    assert "too short to be kept: FARMTEST_PIN" in done.stderr
+    assert "7#9" not in done.stdout + done.stderr
+    assert not (farm.folder / "reports").exists()

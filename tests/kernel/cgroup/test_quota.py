@@ -87,14 +87,14 @@ def test_C05_forks_beyond_the_limit_are_refused_and_counted(manager, put, reap_o
 @pytest.mark.parametrize("cpus", [0.2, 0.1])  # so small that others who want the cores leave this much
 def test_C05_cpu_time_is_capped(manager, put, cpus):
     group = manager.acquire(Limits(cpus=cpus))
-    inmate = put(group, _SPINNER % 0.5)
+    inmate = put(group, _SPINNER % 0.2)
     assert inmate.line() == "ready"  # the start of Python costs more than all the rest on a slow machine
     started_s, before = time.monotonic(), group.usage()
     assert inmate.wait() == 0
     took_s, used = time.monotonic() - started_s, group.usage()
     assert before.cpu_s is not None
     assert used.cpu_s is not None
-    assert used.cpu_s >= 0.5
+    assert used.cpu_s >= 0.2
     assert used.cpu_s - before.cpu_s < took_s * cpus * 1.15 + 0.05  # a period's quota may be left from before
     assert used.throttled_periods is not None
     assert used.throttled_periods > 0

@@ -92,12 +92,23 @@ def run(unpacked: Callable[[str], str], tmp_path: Path) -> Run:
     """Run a script on a distro (Alpine where not said): its attempt and its log. ``top`` is a layer above the image."""
 
     def run_script(
-        script: str, distro: str = "alpine-3.20", grace_s: float = 1.0, top: Path | None = None, **fields: object
+        script: str,
+        distro: str = "alpine-3.20",
+        grace_s: float = 1.0,
+        script_limit_s: float = 60.0,
+        top: Path | None = None,
+        **fields: object,
     ) -> tuple[Attempt, bytes]:
         rootfs = unpacked(distro)
         lowers = (rootfs,) if top is None else (str(top), rootfs)
         engine = LocalEngine(
-            f"test-{os.getpid()}", str(tmp_path), lowers, IdMap(0x70000000), log_cap_bytes=1 << 20, grace_s=grace_s
+            f"test-{os.getpid()}",
+            str(tmp_path),
+            lowers,
+            IdMap(0x70000000),
+            log_cap_bytes=1 << 20,
+            grace_s=grace_s,
+            script_limit_s=script_limit_s,
         )
         (attempt,) = asyncio.run(run_jobs(engine, rootfs, [make_job(script, **fields)], lowers))
         return attempt, (tmp_path / attempt.log_path).read_bytes() if attempt.log_path else b""

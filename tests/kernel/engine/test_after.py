@@ -115,11 +115,13 @@ def test_a_log_that_is_full_has_room_for_them(run):
     assert log.endswith(b"why\n")
 
 
-def test_a_script_that_takes_too_long_is_ended(run, monkeypatch, slowdown):
-    from farm.engine import course
-
-    monkeypatch.setattr(course.Course.script, "__defaults__", (0.5 * slowdown,))
-    attempt, log = run("true", always="trap '' TERM; echo begun; while :; do sleep 1; done", grace_s=0.3 * slowdown)
+def test_a_script_that_takes_too_long_is_ended(run, slowdown):
+    attempt, log = run(
+        "true",
+        always="trap '' TERM; echo begun; while :; do sleep 1; done",
+        grace_s=0.3 * slowdown,
+        script_limit_s=0.5 * slowdown,
+    )
     assert attempt.outcome is Outcome.PASSED
     assert log.splitlines()[1] == b"begun"
     assert b"[farm: always failed: killed by SIGKILL (Killed), for it ran longer than" in log

@@ -11,6 +11,7 @@ import pytest
 
 from farm.journal import schema
 from farm.model.outcome import Outcome
+from farm.model.rules import Artifacts
 from tests.kernel.engine.live import launched, zygote
 
 TOKEN = "s3cr3t-t0ken-of-the-test"
@@ -36,7 +37,7 @@ def test_B17_the_command_has_it_and_the_log_has_not(run, token, tmp_path, distro
         always="echo again $TOKEN",
     )
     assert attempt.outcome is Outcome.PASSED, log
-    assert log == b"token=***.\n***\n***\n***\n[farm: always]\nagain ***\n"
+    assert log == b"token=***.\n***\n***\n[farm: always]\nagain ***\n"
     assert TOKEN not in schema.encode(attempt)
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or TOKEN.encode() not in path.read_bytes()
@@ -80,3 +81,21 @@ def test_B17_no_process_of_the_host_shows_it_but_the_command(unpacked):
 def shown(process):
     texts = [Path(f"/proc/{process.pid}/{name}").read_bytes() for name in ("cmdline", "environ")]
     return any(TOKEN.encode() in text for text in texts)
+
+
+def test_B17_names_of_files_and_notes_about_them_do_not_tell_it(run, token, tmp_path):
+    attempt, log = run(
+        """
+        mkdir /out; echo fine > /out/fine; echo > /out/$TOKEN; ln -s / /out/link-$TOKEN
+        echo "<testsuite><testcase name='got $TOKEN'><failure message='$TOKEN'/></testcase></testsuite>" > /out/junit.xml
+        """,
+        secrets=("TOKEN",),
+        artifacts=Artifacts(("/out/**",), junit="**/junit.xml"),
+    )
+    assert [each.path for each in attempt.artifacts] == ["out/fine", "out/junit.xml"]
+    assert b"symbolic links: /out/link-***\n" in log.replace(b"]", b"")
+    assert b"a secret is in their names: /out/***\n" in log.replace(b"]", b"")
+    assert TOKEN not in schema.encode(attempt)
+    found = [path for path in tmp_path.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
+    assert [path.name for path in found] == ["junit.xml"]  # the job's own file, as it is
+    assert not any(TOKEN in path.name for path in tmp_path.rglob("*"))

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from farm.app.available import available
+from farm.app.available import available, whole
 from farm.errors import UsageError
 from farm.image.record import Details, encode
 from farm.image.remembered import Known, remember
 from farm.image.store import Store
+from farm.matrix.expand import expand
+from farm.matrix.late import LateError
+from farm.matrix.load import load
 from farm.matrix.problems import MatrixError
 from farm.model.distro import Facts, Image, Overlay
 
@@ -40,11 +43,11 @@ def store(folder: Path) -> Store:
     return Store(str(folder / "home"))
 
 
-def put(store: Store, digest: str, source: str) -> None:
+def put(store: Store, digest: str, source: str, facts: Facts = Facts()) -> None:  # noqa: B008  # a frozen value
     """An image, as far as one that is only listed has to be there."""
     where = Path(store.rootfs_dir, digest)
     where.mkdir(parents=True)
-    image = Image(digest, source, (Overlay("/", (str(where / "rootfs"),)),), Facts())
+    image = Image(digest, source, (Overlay("/", (str(where / "rootfs"),)),), facts)
     (where / "image.json").write_bytes(encode(image, Details(0.0), str(where)))
 
 
@@ -102,3 +105,31 @@ def test_a_store_that_may_not_be_seen_is_no_error(folder: Path) -> None:
             raise UsageError("the store is root's")
 
     assert [each.digest for each in available(["mine-9"], [], Closed(str(folder)))] == [None]
+
+
+LATE = """version: 1
+distros: [mine-10]
+jobs:
+  unit: {run: "echo {{ distro.id }} of {{ distro.libc }}"}
+  odd: {if: distro.libc == 'glibc', run: "true"}
+  lacking: {run: "{{ distro.install }} make"}
+  plain: {run: echo here}
+"""
+
+
+def test_a_job_is_whole_where_the_store_has_its_image_and_a_template_where_not(folder: Path, store: Store) -> None:
+    (folder / "matrix.yaml").write_text(LATE)
+    matrix = load("matrix.yaml")
+    jobs = {each.test: each for each in expand(matrix)}
+    assert all(whole(job, matrix, store) == job for job in jobs.values())
+    assert not os.path.exists(store.home)
+
+    put(store, ONE, str(folder / "root.tar"), Facts(id="alpine", libc="musl"))
+    unit = whole(jobs["unit"], matrix, store)
+    assert (unit.script, unit.late) == ("echo alpine of musl", False)
+    odd = whole(jobs["odd"], matrix, store)
+    assert odd.condition.startswith("its if is false")
+    assert not odd.late
+    assert whole(jobs["plain"], matrix, store) == jobs["plain"]
+    with pytest.raises(LateError, match="lacks what lacking asks of it"):
+        whole(jobs["lacking"], matrix, store)

@@ -10,6 +10,9 @@ import pytest
 
 from farm.cli.explain import without_secrets
 from farm.cli.main import status
+from farm.image.record import Details, encode
+from farm.image.store import Store
+from farm.model.distro import Facts, Image, Overlay
 from farm.model.job import Job
 from farm.model.service import Service
 
@@ -41,6 +44,7 @@ jobs:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FARMTEST_TOKEN", "hunter22")
+    monkeypatch.setenv("FARM_HOME", str(tmp_path / "home"))
     (tmp_path / "matrix.yaml").write_text(MATRIX)
     return tmp_path
 
@@ -161,3 +165,22 @@ def test_services_are_told_with_what_makes_them_well(folder: Path, capsys: pytes
     said = explained(capsys, "unit/host", "-f", "other.yaml")
     assert "service db on host  other.yaml:6:5\n    serve\n" in said
     assert "  well when this exits with 0, tried every 0.5 s, 30 times at most\n    check\n" in said
+
+
+def test_facts_of_an_image_in_the_store_are_filled_in_and_what_it_lacks_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs = '{here: {run: "on {{ distro.id }}"}, lacking: {run: "{{ distro.install }} make"}}'
+    (folder / "root.tar").write_bytes(b"")
+    (folder / "matrix.yaml").write_text(f"version: 1\ndistros: [{{name: a, rootfs: root.tar}}]\njobs: {jobs}\n")
+    assert "on {{ distro.id }}" in explained(capsys, "here/a")
+    where = Path(Store(str(folder / "home")).rootfs_dir, "1" * 64)
+    where.mkdir(parents=True)
+    image = Image("1" * 64, str(folder / "root.tar"), (Overlay("/", (str(where / "rootfs"),)),), Facts(id="alpine"))
+    (where / "image.json").write_bytes(encode(image, Details(0.0), str(where)))
+    said = explained(capsys, "here/a")
+    assert "    on alpine\n" in said
+    assert "braces" not in said
+    said = explained(capsys, "lacking/a")
+    assert "{{ distro.install }} make" in said
+    assert "the image of a lacks what lacking asks of it: " in said

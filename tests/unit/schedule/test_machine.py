@@ -205,7 +205,7 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_budget_holds(self) -> None:
-        running = [policy.demand_of(self.jobs[job_id], self.budget) for job_id in self.running]
+        running = [policy.demand_of(self.jobs[job_id]) for job_id in self.running]
         assert len(running) == self.scheduler.running
         assert len(running) <= self.budget.slots
         assert sum(each.memory_bytes for each in running) <= self.budget.memory_bytes
@@ -231,7 +231,7 @@ class SchedulerMachine(RuleBasedStateMachine):
             return
         if len(self.running) >= self.budget.slots:
             return
-        used = [policy.demand_of(self.jobs[job_id], self.budget) for job_id in self.running]
+        used = [policy.demand_of(self.jobs[job_id]) for job_id in self.running]
         cpus, memory = sum(each.cpus for each in used), sum(each.memory_bytes for each in used)
         tests = Counter(self.jobs[each].test for each in self.running)
         groups = {self.jobs[each].group for each in self.running} - {""}
@@ -242,7 +242,7 @@ class SchedulerMachine(RuleBasedStateMachine):
                 continue
             if job.group in groups or (job.max_parallel and tests[job.test] >= job.max_parallel):
                 continue
-            wanted = policy.demand_of(job, self.budget)
+            wanted = policy.demand_of(job)
             assert not policy.fits(wanted, self.budget, len(self.running), cpus, memory), f"{job_id} waits for nothing"
 
 
