@@ -1,7 +1,7 @@
 """``results.json``: a run for other programs, schema 1, described in docs/reports.md.
 
-One object: schema, status, duration_s, counts, run, isolation, notes, and jobs with every attempt. Within a schema, keys
-are added, never renamed or removed.
+One object: schema, status, duration_s, counts, run, isolation, notes, images, samples, and jobs with every attempt. Within a
+schema, keys are added, never renamed or removed.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ def render(record: RunRecord) -> Iterator[bytes]:
             ],
         },
         "notes": [{"kind": kind, "text": text} for kind, text in record.notes],
+        "images": record.images,
+        "samples": record.samples,
     }
     yield _encoded(document)[:-1] + b',"jobs":['
     for number, each in enumerate(record.jobs):
