@@ -1,0 +1,143 @@
+"""The line that tells what a bad job died of, and what stays of it when all is folded that differs from run to run.
+
+Which line:
+
+- ``failed``: of the last 100 lines of its last log (8 KiB at most), the first that speaks of an error; of a Python traceback
+  the line that names the exception; without any such line the last that is not empty; without a log the reason.
+- ``timeout``: the last line that is not empty, where it hung; without a log the reason.
+- ``oom``, ``error``, ``xpassed``: the reason. The log says nothing of it.
+
+A line speaks of an error if one of ``_TELLING`` is in it and it does not say that there was none (``0 errors``, ``-Werror``,
+``... ok``), nor is a heading or a command that a shell traces. What is folded is in ``_FOLDED``; an exit status, a signal and
+an errno are kept, as they are the message.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from farm.model.job import Attempt, Job
+from farm.model.outcome import Outcome
+from farm.model.paths import host_name, safe_name
+from farm.model.run import JobRecord
+from farm.report import words
+from farm.report.logs import tail
+from farm.report.text import line
+
+_LINES = 100
+_BYTES = 8 << 10
+_LONGEST = 300
+_OF_THE_FARM = frozenset({Outcome.OOM, Outcome.ERROR, Outcome.XPASSED})
+
+_TELLING = (
+    "error", "fail", "fatal", "panic", "traceback", "exception", "assert", "abort", "not ok", "not found", "no such",
+    "cannot", "can't", "could not", "unable", "undefined", "unknown", "unrecognized", "unsupported", "not supported", "invalid",
+    "illegal", "denied", "not permitted", "refused", "timed out", "missing", "mismatch", "segmentation fault", "core dumped",
+    "bus error", "killed", "out of memory", "no space left", "unexpected", "bad option",
+)  # fmt: skip
+_TRACEBACK = "traceback (most recent call last)"
+_HARMLESS = re.compile(
+    r"(?:\b(?:no|0|without|zero)\s+(?:error|fail|exception|unexpected)"
+    r"|(?:error|failure|fail|failed|exception)s?\s*[:=]\s*0\b"
+    r"|-w(?:no-)?error|\.\.\.?\s*(?:ok|yes|no|passed|done)\s*$|\b(?:ok|passed|pass)\s*$|^\s*(?:ok|pass(?:ed)?)\b"
+    r"|^\s*(?:[=_*#]{3}|----|\++\s))"
+)
+
+# One pass from left to right: of what begins at the same place the first counts. None repeats what may follow it.
+_FOLDED = re.compile(
+    r"(?P<kept>\b(?:status|signal|code|errno)[ =:]{1,2}-?\d{1,3}\b|\berror \d{1,3}\b|\bx86_64\b|<[a-z]{1,8}>)"
+    r"|(?P<uuid>\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b)"
+    r"|(?P<run>\b\d{8}T\d{6}Z-[0-9a-f]{4}\b)"
+    r"|(?P<time>\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)?(?:Z|[+-]\d\d:?\d\d)?(?!\w)"
+    r"|\b\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?(?!\w)"
+    r"|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec) {1,2}\d{1,2}(?= \d\d:))"
+    r"|(?P<took>\b(?:\d+[hm] ?){1,2}\d+(?:\.\d+)?s\b"
+    r"|\b\d+(?:\.\d+)?\s?(?:ns|us|µs|ms|s|secs?|seconds?|min|minutes?|h|hours?)\b)"
+    r"|(?P<tmp>(?<![\w.])/(?:var/)?tmp/[^\s:;,'\"`()<>]*/(?P<name>[^\s/:;,'\"`()<>]+)|"
+    r"(?<![\w.])/(?:var/)?tmp/[^\s:;,'\"`()<>]+|\btmp[._][A-Za-z0-9]{6,}\b)"
+    r"|(?P<path>(?<![\w.<>/])/(?:[\w.+@%=~-]+/)+)"
+    r"|(?P<address>\b0[xX][0-9a-fA-F]+\b|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b|\[[0-9a-f:]{2,39}\]:\d{1,5}"
+    r"|\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b)"
+    r"|(?P<hex>\b(?=[0-9a-f]{0,64}[0-9])(?=[0-9a-f]{0,64}[a-f])[0-9a-f]{7,64}\b)"
+    r"|(?P<number>(?<![A-Za-z0-9])\d+(?:[.,]\d+)*|(?<=[A-Za-z])\d{4,})",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """``text`` is equal for failures of one kind; ``example`` is the line as it was. Both are one line, safe to show."""
+
+    text: str
+    example: str
+
+
+def signature(record: JobRecord, run_dir: str) -> Signature:
+    """That of a bad job, from the end of its last attempt's log below ``run_dir``."""
+    last = record.attempts[-1] if record.attempts else None
+    found = "" if record.outcome in _OF_THE_FARM else _from_log(last, run_dir, record.outcome)
+    found = found or words.told(record.reason, last) or (record.outcome or "")
+    example = line(found.strip())[:_LONGEST]
+    return Signature(folded(example, record.job), example)
+
+
+def folded(text: str, job: Job | None = None) -> str:
+    """``text`` without what differs between runs, hosts and, given the ``job``, between jobs; folding again changes nothing."""
+    for name, stands_for in _names(job) if job is not None else ():
+        text = text.replace(name, stands_for)
+    return _FOLDED.sub(_place, " ".join(text.split()))
+
+
+def telling(lines: list[str]) -> str:
+    """The first of ``lines`` that speaks of an error, else the last that is not empty, else nothing."""
+    for number, each in enumerate(lines):
+        lowered = each.lower()
+        if _TRACEBACK in lowered:
+            return _raised(lines[number + 1 :]) or each
+        if any(word in lowered for word in _TELLING) and not _HARMLESS.search(lowered):
+            return each
+    return _last(lines)
+
+
+def _from_log(attempt: Attempt | None, run_dir: str, outcome: Outcome | None) -> str:
+    if attempt is None or not attempt.log_bytes:
+        return ""
+    lines = tail(run_dir, attempt.log_path, _LINES, _BYTES).text.split("\n")
+    return _last(lines) if outcome is Outcome.TIMEOUT else telling(lines)
+
+
+def _raised(lines: list[str]) -> str:
+    """The line after the frames of a traceback, which are indented."""
+    return next((each for each in lines if each.strip() and not each[0].isspace()), "")
+
+
+def _last(lines: list[str]) -> str:
+    return next((each for each in reversed(lines) if each.strip()), "")
+
+
+def _names(job: Job) -> list[tuple[str, str]]:
+    """What a job is called where it runs, the longest first; a name such as ``host`` is a word of any sentence, and stays."""
+    host = job.hostname or host_name(f"{job.test}-{job.distro}")
+    found = [(job.id, "<job>"), (safe_name(job.id), "<job>"), (host, "<host>"), (job.distro, "<distro>")]
+    return sorted((each for each in found if _is_telltale(each[0])), key=lambda each: -len(each[0]))
+
+
+def _is_telltale(name: str) -> bool:
+    return len(name) > 4 and not name.isalpha()
+
+
+def _place(found: re.Match[str]) -> str:
+    match found.lastgroup:
+        case "kept":
+            return found[0]
+        case "tmp" if found["name"]:
+            return f"<tmp>/{_FOLDED.sub(_place, found['name'])}"
+        case "path":
+            return "<path>/"
+        case "took":
+            return "<time>"
+        case "number":
+            return "<n>"
+        case kind:
+            return f"<{kind}>"
