@@ -8,8 +8,8 @@ Which line:
 - ``oom``, ``error``, ``xpassed``: the reason. The log says nothing of it.
 
 A line speaks of an error if one of ``_TELLING`` is in it and it does not say that there was none (``0 errors``, ``-Werror``,
-``... ok``), nor is a heading or a command that a shell traces. What is folded is in ``_FOLDED``; an exit status, a signal and
-an errno are kept, as they are the message.
+``... ok``), is no warning, no heading and no command that a shell traces. What is folded is in ``_FOLDED``; an exit status,
+a signal and an errno are kept, as they are the message.
 """
 
 from __future__ import annotations
@@ -37,11 +37,13 @@ _TELLING = (
     "bus error", "killed", "out of memory", "no space left", "unexpected", "bad option",
 )  # fmt: skip
 _TRACEBACK = "traceback (most recent call last)"
+_NO_ERROR = re.compile(
+    r"\b(?:no|0|without|zero)\s+(?:error|fail|exception|unexpected)\w*"
+    r"|(?:error|failure|fail|failed|exception)s?\s*[:=]\s*0\b|-w(?:no-)?error\S*"
+)
 _HARMLESS = re.compile(
-    r"(?:\b(?:no|0|without|zero)\s+(?:error|fail|exception|unexpected)"
-    r"|(?:error|failure|fail|failed|exception)s?\s*[:=]\s*0\b"
-    r"|-w(?:no-)?error|\.\.\.?\s*(?:ok|yes|no|passed|done)\s*$|\b(?:ok|passed|pass)\s*$|^\s*(?:ok|pass(?:ed)?)\b"
-    r"|^\s*(?:[=_*#]{3}|----|\++\s))"
+    r"\.\.\.?\s*(?:ok|yes|no|passed|done)\s*$|\b(?:ok|passed|pass)\s*$|^\s*(?:ok|pass(?:ed)?)\b|^\s*(?:[=_*#]{3}|----|\++\s)"
+    r"|\bwarning\b(?!.*\b(?:error|fatal)\b)"
 )
 
 # One pass from left to right: of what begins at the same place the first counts. None repeats what may follow it.
@@ -91,11 +93,16 @@ def folded(text: str, job: Job | None = None) -> str:
 
 def telling(lines: list[str]) -> str:
     """The first of ``lines`` that speaks of an error, else the last that is not empty, else nothing."""
-    for number, each in enumerate(lines):
+    everything = "\n".join(lines).lower()
+    there = [word for word in _TELLING if word in everything]
+    for number, each in enumerate(lines if there else ()):
         lowered = each.lower()
+        if not any(word in lowered for word in there):
+            continue
         if _TRACEBACK in lowered:
             return _raised(lines[number + 1 :]) or each
-        if any(word in lowered for word in _TELLING) and not _HARMLESS.search(lowered):
+        lowered = _NO_ERROR.sub("", lowered)
+        if any(word in lowered for word in there) and not _HARMLESS.search(lowered):
             return each
     return _last(lines)
 

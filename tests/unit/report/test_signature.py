@@ -78,6 +78,9 @@ def test_numbers_never_tell(ours, theirs):
         ("+ grep error log\n=== FAILURES ===\nE   assert 1 == 2\nlast", "E   assert 1 == 2"),
         ("ok 1 - errors are refused\nnot ok 2 - parses", "not ok 2 - parses"),
         ("sh: line 4: ldd: not found\ndone", "sh: line 4: ldd: not found"),
+        ("sh: warning: cannot change locale\nx.c:1: warning: unknown [-Wx]\nx: it died\n", "x: it died"),
+        ("x.c:1: warning: y\nx.c:2: error: unused [-Werror=unused]", "x.c:2: error: unused [-Werror=unused]"),
+        ("cc1: fatal: warnings are errors here", "cc1: fatal: warnings are errors here"),
         ("", ""),
     ],
 )
