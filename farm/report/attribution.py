@@ -12,12 +12,13 @@ from farm.model.run import RunRecord
 from farm.report import words
 from farm.report.findings import CLAIM, Cause, Group
 from farm.report.fisher import log_tail
-from farm.report.signature import Signature, signature
+from farm.report.signature import Signature, Signatures
 from farm.report.text import line
 from farm.report.traits import Trait, Traits, as_set
 
 _EXPLAINED = 100
 """Groups that causes are looked for, the largest first: what comes after them is odd ones, and each costs milliseconds."""
+_NOT_LOOKED_AT = f"causes are looked for in the {_EXPLAINED} largest groups only"
 _CAUSES = 3
 _PAIRED = 12
 _CLEARLY = 2.0
@@ -36,17 +37,20 @@ _OTHERS = {
 
 def groups(record: RunRecord, run_dir: str) -> tuple[Group, ...]:
     """The bad jobs by outcome and signature, the largest group first; logs' ends are read below ``run_dir``."""
+    signatures = Signatures(record.jobs, run_dir)
     found: dict[tuple[Outcome, str], tuple[Signature, list[int]]] = {}
     for number, each in enumerate(record.jobs):
         if each.outcome is not None and each.outcome.bad:
-            told = signature(each, run_dir)
+            told = signatures.of(each)
             found.setdefault((each.outcome, told.text), (told, []))[1].append(number)
     if not found:
         return ()
     ordered = sorted(found.items(), key=lambda item: (-len(item[1][1]), item[1][1][0]))
     run = _Run(record)
     return tuple(
-        run.group(outcome, told, jobs) if place < _EXPLAINED else Group(told.text, told.example, tuple(jobs))
+        run.group(outcome, told, jobs)
+        if place < _EXPLAINED
+        else Group(told.text, told.example, tuple(jobs), note=_NOT_LOOKED_AT)
         for place, ((outcome, _), (told, jobs)) in enumerate(ordered)
     )
 

@@ -2,8 +2,9 @@
 
 Which line:
 
-- ``failed``: of the last 100 lines of its last log (8 KiB at most), the first that speaks of an error; of a Python traceback
-  the line that names the exception; without any such line the last that is not empty; without a log the reason.
+- ``failed``: of the last 100 lines of its log (8 KiB at most), the first that speaks of an error, but for what a good job of
+  the same test says as well; of a Python traceback the line that names the exception; without any such line the last that is
+  not empty; without a log the reason.
 - ``timeout``: the last line that is not empty, where it hung; without a log the reason.
 - ``oom``, ``error``, ``xpassed``: the reason. The log says nothing of it.
 
@@ -15,6 +16,7 @@ a signal and an errno are kept, as they are the message.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from farm.model.job import Attempt, Job
@@ -75,13 +77,47 @@ class Signature:
     example: str
 
 
-def signature(record: JobRecord, run_dir: str) -> Signature:
-    """That of a bad job, from the end of its last attempt's log below ``run_dir``."""
-    last = record.attempts[-1] if record.attempts else None
-    found = "" if record.outcome in _OF_THE_FARM else _from_log(last, run_dir, record.outcome)
-    found = found or words.told(record.reason, last) or (record.outcome or "")
-    example = line(found.strip())[:_LONGEST]
-    return Signature(folded(example, record.job), example)
+class Signatures:
+    """Those of the bad jobs of a run, whose logs are below ``run_dir``.
+
+    What the log of a good job of the same test says as well, one of the same distro if there is any, is no error.
+    """
+
+    def __init__(self, jobs: Iterable[JobRecord], run_dir: str) -> None:
+        self._run_dir = run_dir
+        self._good: dict[tuple[str, str], JobRecord] = {}
+        self._usual: dict[str, frozenset[str]] = {}
+        for each in jobs:
+            if each.outcome is Outcome.PASSED:
+                self._good.setdefault((each.job.test, each.job.distro), each)
+                self._good.setdefault((each.job.test, ""), each)
+
+    def of(self, record: JobRecord) -> Signature:
+        """That of a bad job: of its last attempt that was bad."""
+        bad = [each for each in record.attempts if each.outcome.bad] or record.attempts
+        attempt = bad[-1] if bad else None
+        found = self._from_log(record, attempt) if attempt is not None and record.outcome not in _OF_THE_FARM else ""
+        example = _shown(found or words.told(record.reason, attempt) or (record.outcome or ""))
+        return Signature(folded(example, record.job), example)
+
+    def _from_log(self, record: JobRecord, attempt: Attempt) -> str:
+        lines = _end(attempt, self._run_dir)
+        if record.outcome is Outcome.TIMEOUT:
+            return _last(lines)
+        for each in errors(lines):
+            if folded(_shown(each), record.job) not in self._usual_in(record.job):
+                return each
+        return _last(lines)
+
+    def _usual_in(self, job: Job) -> frozenset[str]:
+        """What speaks of an error in a good job's log, folded; each log is read once."""
+        good = self._good.get((job.test, job.distro)) or self._good.get((job.test, ""))
+        if good is None:
+            return frozenset()
+        if good.job.id not in self._usual:
+            lines = _end(good.attempts[-1], self._run_dir) if good.attempts else []
+            self._usual[good.job.id] = frozenset(folded(_shown(each), good.job) for each in errors(lines))
+        return self._usual[good.job.id]
 
 
 def folded(text: str, job: Job | None = None) -> str:
@@ -91,8 +127,8 @@ def folded(text: str, job: Job | None = None) -> str:
     return _FOLDED.sub(_place, " ".join(text.split()))
 
 
-def telling(lines: list[str]) -> str:
-    """The first of ``lines`` that speaks of an error, else the last that is not empty, else nothing."""
+def errors(lines: Sequence[str]) -> Iterator[str]:
+    """Those of ``lines`` that speak of an error, in order; for the head of a traceback the line that names the exception."""
     everything = "\n".join(lines).lower()
     there = [word for word in _TELLING if word in everything]
     for number, each in enumerate(lines if there else ()):
@@ -100,26 +136,27 @@ def telling(lines: list[str]) -> str:
         if not any(word in lowered for word in there):
             continue
         if _TRACEBACK in lowered:
-            return _raised(lines[number + 1 :]) or each
+            yield _raised(lines[number + 1 :]) or each
+            continue
         lowered = _NO_ERROR.sub("", lowered)
         if any(word in lowered for word in there) and not _HARMLESS.search(lowered):
-            return each
-    return _last(lines)
+            yield each
 
 
-def _from_log(attempt: Attempt | None, run_dir: str, outcome: Outcome | None) -> str:
-    if attempt is None or not attempt.log_bytes:
-        return ""
-    lines = tail(run_dir, attempt.log_path, _LINES, _BYTES).text.split("\n")
-    return _last(lines) if outcome is Outcome.TIMEOUT else telling(lines)
+def _shown(text: str) -> str:
+    return line(text.strip())[:_LONGEST]
 
 
-def _raised(lines: list[str]) -> str:
+def _end(attempt: Attempt, run_dir: str) -> list[str]:
+    return tail(run_dir, attempt.log_path, _LINES, _BYTES).text.split("\n") if attempt.log_bytes else []
+
+
+def _raised(lines: Sequence[str]) -> str:
     """The line after the frames of a traceback, which are indented."""
     return next((each for each in lines if each.strip() and not each[0].isspace()), "")
 
 
-def _last(lines: list[str]) -> str:
+def _last(lines: Sequence[str]) -> str:
     return next((each for each in reversed(lines) if each.strip()), "")
 
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from farm.model.outcome import Outcome
-from farm.report.signature import folded, signature, telling
+from farm.model.run import JobRecord
+from farm.report.signature import Signature, Signatures, errors, folded
 from tests.unit.report.runs import one
+
+
+def signature(job: JobRecord, run_dir: Path, *others: JobRecord) -> Signature:
+    return Signatures((*others, job), str(run_dir)).of(job)
 
 
 @pytest.mark.parametrize(
@@ -84,8 +91,9 @@ def test_numbers_never_tell(ours, theirs):
         ("", ""),
     ],
 )
-def test_the_first_line_that_speaks_of_an_error_is_told(log, told):
-    assert telling(log.split("\n")) == told
+def test_the_first_line_that_speaks_of_an_error_is_told(tmp_path, log, told):
+    (job,) = one(tmp_path, Outcome.FAILED, log.encode()).jobs
+    assert signature(job, tmp_path).example == (told or "exit status 2")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +110,7 @@ def test_the_first_line_that_speaks_of_an_error_is_told(log, told):
 )
 def test_a_log_tells_of_failures_and_the_reason_of_the_rest(tmp_path, outcome, printed, told):
     (job,) = one(tmp_path, outcome, printed).jobs
-    assert told in signature(job, str(tmp_path)).example
+    assert told in signature(job, tmp_path).example
 
 
 def test_names_of_the_job_are_folded_but_not_words(tmp_path):
@@ -113,16 +121,16 @@ def test_names_of_the_job_are_folded_but_not_words(tmp_path):
         distro="alpine-3.20",
         id="t/alpine-3.20",
     ).jobs
-    assert signature(job, str(tmp_path)).text == "error: <job> on <host> (<distro>)"
+    assert signature(job, tmp_path).text == "error: <job> on <host> (<distro>)"
     (job,) = one(tmp_path, Outcome.FAILED, b"error: no route to host", distro="host").jobs
-    assert signature(job, str(tmp_path)).text == "error: no route to host"
+    assert signature(job, tmp_path).text == "error: no route to host"
 
 
 def test_D01_a_hostile_log_is_one_safe_line(tmp_path):
     (job,) = one(
         tmp_path, Outcome.FAILED, b"\x1b]0;x\x07error:\x1b[31m \x00 \xe2\x80\xae<script>" + b"\xff" * 5000
     ).jobs
-    found = signature(job, str(tmp_path))
+    found = signature(job, tmp_path)
     assert found.example.startswith("error:")
     assert len(found.example) <= 300
     assert all(each.isprintable() for each in found.text + found.example)
@@ -133,5 +141,52 @@ def test_a_signature_costs_less_than_a_millisecond_whatever_the_log(tmp_path):
     (job,) = one(tmp_path, Outcome.FAILED, b"x" * 50 + b"/a/b/c/1.2.3 0a1b 12:00: almost an err or\n" * 20_000).jobs
     begun_s = time.process_time()
     for _ in range(50):
-        signature(job, str(tmp_path))
+        signature(job, tmp_path)
     assert (time.process_time() - begun_s) / 50 < 0.001
+
+
+def logged(folder, outcome, printed, **job):
+    folder.mkdir()
+    (record,) = one(folder, outcome, printed, **job).jobs
+    path = f"{folder.name}/{record.attempts[0].log_path}"
+    return replace(record, attempts=(replace(record.attempts[0], log_path=path),))
+
+
+def test_what_good_jobs_print_as_well_is_no_error(tmp_path):
+    noise = b"cannot find ccache 4711, going on without it\n"
+    bad = logged(tmp_path / "bad", Outcome.FAILED, noise.replace(b"4711", b"12") + b"x.c:1: error: y\n")
+    good = logged(tmp_path / "good", Outcome.PASSED, noise, distro="e", id="t/e")
+    other = logged(tmp_path / "other", Outcome.PASSED, noise, test="u", id="u/d.1")
+    assert signature(bad, tmp_path, good).example == "x.c:1: error: y"
+    assert signature(bad, tmp_path, other).example == "cannot find ccache 12, going on without it"
+    # Nearer is a good one of the same distro, here one without the noise.
+    quiet = logged(tmp_path / "quiet", Outcome.PASSED, b"", id="t/d.1[opt=1]")
+    assert signature(bad, tmp_path, good, quiet).example == "cannot find ccache 12, going on without it"
+    only = logged(tmp_path / "only", Outcome.FAILED, noise + b"and then\n")
+    assert signature(only, tmp_path, good).example == "and then"
+
+
+def test_the_last_attempt_that_was_bad_is_told_of(tmp_path):
+    bad = logged(tmp_path / "bad", Outcome.FAILED, b"error: x\n")
+    cancelled = replace(bad.attempts[0], number=2, outcome=Outcome.CANCELLED, log_path="none", reason="stopped")
+    assert signature(replace(bad, attempts=(*bad.attempts, cancelled)), tmp_path).example == "error: x"
+
+
+LINES = st.sampled_from(
+    [
+        "error: x",
+        "0 errors",
+        "all is ok",
+        "  File 'x'",
+        "KeyError: 'z'",
+        "",
+        "warning: bad",
+    ]
+)
+
+
+@given(st.lists(LINES, max_size=8))
+def test_errors_are_lines_of_the_log_and_none_that_says_that_there_was_none(lines):
+    found = list(errors(lines))
+    assert set(found) <= set(lines) - {"0 errors", "all is ok", "", "warning: bad"}
+    assert ("error: x" in lines) == ("error: x" in found)
