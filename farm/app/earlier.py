@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from farm.model.job import Attempt
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunRecord
 from farm.schedule.retry import Tried
@@ -34,8 +35,14 @@ def _tried(record: JobRecord) -> Tried:
 
 
 def went_on_s(record: RunRecord | None) -> float:
-    """How long a run went on before it was killed, as far as its attempts tell."""
-    attempts = [one for each in record.jobs for one in each.attempts] if record is not None else []
-    if record is None or not attempts:
+    """How long a run went on before it was killed, as far as its attempts and samples tell."""
+    if record is None:
         return 0.0
-    return max(0.0, max(one.started_at + one.setup_s + one.duration_s for one in attempts) - record.info.started_at)
+    ends = [_ended_s(one, record.info.started_at) for each in record.jobs for one in each.attempts]
+    return max([0.0, *ends, *(each.at_s for each in record.samples)])
+
+
+def _ended_s(attempt: Attempt, run_started_at: float) -> float:
+    """Seconds after the run's beginning; without the time that it lay there killed where the journal is new enough."""
+    began_s = attempt.started_at - run_started_at if attempt.began_s is None else attempt.began_s
+    return began_s + attempt.setup_s + attempt.duration_s

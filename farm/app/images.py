@@ -9,6 +9,7 @@ from typing import TypeAlias
 from farm.app.unavailable import Unavailable
 from farm.model.distro import Distro, Image
 from farm.model.job import ImageKey, Prepare
+from farm.model.run import UsedImage
 from farm.schedule.driver import Driver
 
 Supply: TypeAlias = Callable[[Distro], Awaitable[Image | Unavailable]]
@@ -20,7 +21,8 @@ Prepared: TypeAlias = Callable[[Distro, Image, Prepare], Awaitable[Image | Unava
 class Images:
     """Gives the driver the images that jobs wait for, each as soon as it is there.
 
-    ``known`` are those of distros that are there already, or why they are not; ``tell`` hears of what could not be had.
+    ``known`` are those of distros that are there already, or why they are not; ``tell`` hears of what could not be had, and
+    ``used`` of what the driver gets, before it does. ``called`` is what prepared ones are called.
     """
 
     def __init__(
@@ -30,7 +32,12 @@ class Images:
         known: Mapping[str, Image | Unavailable],
         driver: Driver,
         tell: Callable[[Unavailable], None],
+        *,
+        used: Callable[[UsedImage], None] = lambda _: None,
+        called: Mapping[ImageKey, str] | None = None,
     ) -> None:
+        self._used = used
+        self._called = called or {}
         self._supply = supply
         self._prepare = prepare
         self._known = known
@@ -51,11 +58,16 @@ class Images:
         if isinstance(base, Unavailable):
             self._driver.image_failed(key, base.reason)
         elif key.prepare is None:
-            self._driver.image_ready(key, base)
+            self._ready(key, base)
         else:
             image = await self._prepare(distro, base, key.prepare)
             if isinstance(image, Image):
-                self._driver.image_ready(key, image)
+                # A command that comes to nothing for this distro leaves its image as it is.
+                self._ready(key, image, "" if image is base else self._called.get(key, key.distro))
             else:
                 self._tell(image)
                 self._driver.image_failed(key, image.reason)
+
+    def _ready(self, key: ImageKey, image: Image, prepared: str = "") -> None:
+        self._used(UsedImage(image.digest, key.distro, image.source, image.facts, prepared))
+        self._driver.image_ready(key, image)

@@ -25,6 +25,7 @@ from farm.app.planning import Plan, tried
 from farm.app.preparing import Preparing, names
 from farm.app.pressure import watch
 from farm.app.room import room
+from farm.app.sampling import Sampler
 from farm.app.supply import Supply
 from farm.app.turns import Turns
 from farm.app.unavailable import Unavailable
@@ -64,12 +65,14 @@ class Run:
         self._id_map = id_map()
         self._limits = unpack_limits()
         self._started_s = time.monotonic()
+        self._went_on_s = went_on_s(record)
         self._left = [job for job in self._jobs if job.id not in self._earlier.ended]
         self._keys = dict.fromkeys(key for job in self._left for key in job.image_keys)
         used = {key.distro for key in self._keys}
         self._distros = tuple(distro for distro in self._matrix.distros if distro.name in used)
         self._lock = lock.read(options.matrix, self._distros) if self._asked.locked else None
         self._given: Budget | None = None
+        self._called = names(self._left)
 
     async def go(self) -> RunOutcome:
         interrupts = Interrupts(self._ui.note)
@@ -81,7 +84,7 @@ class Run:
         entries = self._lock.entries if self._lock else {}
         supplying = partial(Supply, locked={name: each.digest for name, each in entries.items()})
         preparing_by = partial(
-            Preparing, make=partial(prepared, most_bytes=self._limits.total_bytes), called=names(self._left)
+            Preparing, make=partial(prepared, most_bytes=self._limits.total_bytes), called=self._called
         )
         with self._folder() as (run_id, run_dir):
             try:
@@ -95,6 +98,10 @@ class Run:
                 salvage(run_dir, self._ui)
                 raise
         return RunOutcome(Status(record.status).exit_code, run_dir)
+
+    def _now_s(self) -> float:
+        """Seconds since the run began, without those in which it lay there killed."""
+        return time.monotonic() - self._started_s + self._went_on_s
 
     @contextmanager
     def _folder(self) -> Iterator[tuple[str, str]]:
@@ -160,7 +167,12 @@ class Run:
             def tell(found: Unavailable) -> None:
                 self._tell(found, run_dir, journal)
 
-            await self._drive(driver, Images(supply.image, preparing.image, images, driver, tell), interrupts)
+            giving = Images(
+                supply.image, preparing.image, images, driver, tell, used=journal.image, called=self._called
+            )
+            before = len(self._record.samples) if self._record is not None else 0
+            with Sampler(driver, journal, self._now_s, before) as sampler:
+                await self._drive(driver, giving, sampler, interrupts)
             self._finish(driver, journal, interrupts)
 
     async def _stay(self, kept: Kept, interrupts: Interrupts) -> None:
@@ -191,9 +203,10 @@ class Run:
             complete=completing(Completion(self._matrix), self._asked, tried),
             hand_on=handing_on(self._jobs, run_dir),
             good=before.good,
+            clock=self._now_s,
         )
 
-    async def _drive(self, driver: Driver, images: Images, interrupts: Interrupts) -> None:
+    async def _drive(self, driver: Driver, images: Images, sampler: Sampler, interrupts: Interrupts) -> None:
         assert self._given is not None, "no room was made"
         with interrupts.told_to(driver):
             keys: dict[str, list[ImageKey]] = {}
@@ -205,6 +218,7 @@ class Run:
                 if not interrupts.stopped
             ]
             beside.append(asyncio.ensure_future(watch(driver, self._given.cores, self._ui.note)))
+            beside.append(asyncio.ensure_future(sampler.watch()))
             deadline = None
             if self._asked.deadline_s is not None:
                 left_s = self._started_s + self._asked.deadline_s - time.monotonic()
@@ -228,7 +242,7 @@ class Run:
             deadline=driver.is_overdue,
             fail_on_flaky=self._asked.fail_on_flaky,
         )
-        journal.finish(time.monotonic() - self._started_s + went_on_s(self._record), ended)
+        journal.finish(self._now_s(), ended)
 
     def _tell(self, found: Unavailable, run_dir: str, journal: JournalWriter) -> None:
         """Everybody who is to know of a command that failed, once."""

@@ -12,9 +12,10 @@ from urllib.parse import quote
 
 from farm.errors import FarmError
 from farm.journal import schema
+from farm.journal.samples import thinned
 from farm.model.job import Attempt
 from farm.model.outcome import Outcome
-from farm.model.run import JobRecord, RunInfo, RunRecord
+from farm.model.run import JobRecord, RunInfo, RunRecord, Sample, UsedImage
 
 _REMEDY = "name the folder of a run of this version of farm"
 _DAMAGE = (sqlite3.Error, ValueError, TypeError, KeyError)
@@ -87,17 +88,17 @@ def _opened(name: str, *pragmas: str, uri: bool = False) -> sqlite3.Connection:
 def _read(path: str, connection: sqlite3.Connection, *, salvage: bool = False) -> RunRecord:
     with closing(connection) as db:
         version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version != schema.VERSION:
+        if version not in schema.READABLE:
             detail = f"{path}: version {version}, this farm reads {schema.VERSION}" if version else path
             raise FarmError("the journal is of another version" if version else "the journal is empty", detail, _REMEDY)
         db.execute("BEGIN")  # one snapshot, though a farm may still be writing
         run = db.execute("SELECT info FROM run").fetchone()
         if run is None:
             raise FarmError("the run was ended before it began", path, "run it again")
-        return _record(schema.decode_info(run[0]), _Rows(db, salvage=salvage))
+        return _record(schema.decode_info(run[0]), _Rows(db, salvage=salvage), version)
 
 
-def _record(info: RunInfo, rows: _Rows) -> RunRecord:
+def _record(info: RunInfo, rows: _Rows, version: int) -> RunRecord:
     jobs = list(rows.each("SELECT job FROM job ORDER BY position", schema.decode_job))
     completed = {job.id: job for job in rows.each("SELECT job FROM completed ORDER BY seq", schema.decode_job)}
     attempts: dict[str, list[Attempt]] = {}
@@ -105,6 +106,11 @@ def _record(info: RunInfo, rows: _Rows) -> RunRecord:
         attempts.setdefault(attempt.job_id, []).append(attempt)
     outcomes = dict(rows.each("SELECT job_id, outcome, reason FROM outcome ORDER BY seq", _outcome))
     notes = list(rows.each("SELECT kind, text FROM note ORDER BY seq", _note))
+    images: tuple[UsedImage, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    if version > 2:
+        images = tuple(rows.each("SELECT image FROM image ORDER BY seq", schema.decode_image))
+        samples = thinned(tuple(rows.each("SELECT sample FROM sample ORDER BY seq", schema.decode_sample)))
     finish = list(rows.each("SELECT duration_s, status FROM finish", _finish))
     records = []
     for planned in jobs:
@@ -115,7 +121,7 @@ def _record(info: RunInfo, rows: _Rows) -> RunRecord:
     if rows.damage:
         notes.append(("journal", f"damaged, the report has what comes before: {rows.damage}"))
         duration_s, status = None, ""
-    return RunRecord(info, tuple(records), tuple(notes), duration_s, status)
+    return RunRecord(info, tuple(records), tuple(notes), duration_s, status, images, samples)
 
 
 class _Rows:

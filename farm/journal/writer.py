@@ -11,13 +11,13 @@ from farm.errors import FarmError
 from farm.journal import schema
 from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
-from farm.model.run import RunInfo
+from farm.model.run import RunInfo, Sample, UsedImage
 
 
 class JournalWriter:
     """Creates the journal at ``path``, which must not hold one yet. A context manager that commits when it closes.
 
-    With ``resume`` it goes on with the one that is there, whose writer is dead.
+    With ``resume`` it goes on with the one that is there, whose writer is dead; an older one becomes one of this version.
 
     What was appended before the last ``commit`` survives a killed farm. Every method raises ``FarmError`` where SQLite
     fails. ``synchronous=NORMAL``: a power failure may lose the last groups but never the file's integrity.
@@ -32,6 +32,7 @@ class JournalWriter:
                 self._db.execute("PRAGMA synchronous=NORMAL")
                 if resume:
                     _check(self._db)
+                    _migrate(self._db)
                 else:
                     self._db.executescript(f"BEGIN;{schema.TABLES}PRAGMA user_version={schema.VERSION};COMMIT;")
             except BaseException:
@@ -77,6 +78,15 @@ class JournalWriter:
         """Something a report should say of the run, such as a clean-up that failed."""
         self._append("INSERT INTO note (kind, text) VALUES (?, ?)", (kind, schema.encode_text(text)))
 
+    def image(self, image: UsedImage) -> None:
+        """An image that attempts will be made on; one that is known already is not told again."""
+        row = (image.digest, schema.encode_text(image.distro), schema.encode(image))
+        self._append("INSERT OR IGNORE INTO image (digest, distro, image) VALUES (?, ?, ?)", row)
+
+    def sample(self, sample: Sample) -> None:
+        """The host just now."""
+        self._append("INSERT INTO sample (sample) VALUES (?)", (schema.encode(sample),))
+
     def finish(self, duration_s: float, status: str) -> None:
         """The run ended by itself; commits."""
         self._append("INSERT INTO finish VALUES (?, ?)", (duration_s, status))
@@ -103,11 +113,16 @@ class JournalWriter:
 def _check(db: sqlite3.Connection) -> None:
     """Nothing is appended to a file that is damaged: what comes after the damage would not be read."""
     version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version != schema.VERSION:
+    if version not in schema.READABLE:
         raise sqlite3.DatabaseError(f"version {version}, this farm writes {schema.VERSION}")
     found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise sqlite3.DatabaseError(str(found))
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    if db.execute("PRAGMA user_version").fetchone()[0] < schema.VERSION:
+        db.executescript(f"BEGIN;{schema.NEW_IN_3}PRAGMA user_version={schema.VERSION};COMMIT;")
 
 
 @contextmanager

@@ -103,7 +103,7 @@ class Sample:
     """The host at one moment of a run, ``at_s`` seconds (monotonic) after its beginning.
 
     ``cpu`` is the part of all its processors that was busy since the sample before, 0 to 1; ``memory_bytes`` is what was
-    in use; ``running`` containers were alive, ``waiting`` jobs were ready and had no room.
+    in use; ``running`` jobs were under way, ``waiting`` ones were ready and had no room.
     """
 
     at_s: float

@@ -1,5 +1,5 @@
-"""The last words of a run on a terminal: distro by outcome, each failure with the end of its log, the verdict. Pure but
-for the logs it reads.
+"""The last words of a run on a terminal: distro by outcome, each failure with the end of its log, what they have in common,
+the verdict. Pure but for the logs it reads.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from farm.units import format_duration
 _LOG_LINES = 10
 _LONG_FAILURES = 20  # failures shown with their logs; a hundred of those help nobody, the page has them all
 _NAMES = 5
+_COMMON = 3
+_SIGNATURE = 60
 _RED, _GREEN, _YELLOW = 31, 32, 33
 
 
@@ -30,6 +32,7 @@ def closing(record: RunRecord, run_dir: str, *, colour: bool = False, only_bad: 
     parts = [] if only_bad else [_table(record)]
     parts += [_failure(record.info, each, run_dir, colour=colour) for each in groups[:_LONG_FAILURES]]
     parts.append("\n".join(_headline(each, colour=colour) for each in groups[_LONG_FAILURES:]))
+    parts.append("\n".join(_common(record, run_dir)))
     parts.append("\n".join(_remarks(record, only_bad=only_bad)))
     parts.append(_verdict(record, status, len(bad), run_dir, colour=colour))
     return "\n\n".join(part for part in parts if part)
@@ -84,6 +87,19 @@ def _failure(info: RunInfo, group: tuple[JobRecord, ...], run_dir: str, *, colou
         lines.append(f"  log: {line(os.path.join(run_dir, path))}")
     lines.append(f"  again: {line(repro(info, group[0].job, directory=here()))}")
     return "\n".join(lines)
+
+
+def _common(record: RunRecord, run_dir: str) -> list[str]:
+    """What explains the largest groups of failures; of a single one that could be chance nothing is said."""
+    # Not above: nothing before the end of a run needs it.
+    from farm.report.attribution import groups
+
+    told = [each for each in groups(record, run_dir) if each.causes and (each.causes[0].is_sure or each.jobs[1:])]
+    return [f"common: {each.causes[0].sentence}: {_short(each.signature)}" for each in told[:_COMMON]]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SIGNATURE else f"{text[: _SIGNATURE - 1]}…"
 
 
 def _remarks(record: RunRecord, *, only_bad: bool) -> list[str]:

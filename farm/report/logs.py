@@ -20,8 +20,8 @@ class Tail:
     whole: bool = True
 
 
-def tail(run_dir: str, log_path: str, lines: int) -> Tail:
-    """The last ``lines`` lines, at most 64 KiB, of the log at ``log_path`` below ``run_dir``; empty where there is none.
+def tail(run_dir: str, log_path: str, lines: int, most_bytes: int = _TAIL_BYTES) -> Tail:
+    """The last ``lines`` lines, at most ``most_bytes``, of the log ``log_path`` below ``run_dir``; empty where there is none.
 
     A link is not followed and a path that leaves ``run_dir`` is not read: reports are made of folders that may have come
     from elsewhere. Of a line longer than 2,000 characters the middle is left out, of one that began earlier all but its end.
@@ -32,9 +32,9 @@ def tail(run_dir: str, log_path: str, lines: int) -> Tail:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(descriptor, "rb") as log:
-            start = max(0, os.fstat(descriptor).st_size - _TAIL_BYTES)
+            start = max(0, os.fstat(descriptor).st_size - most_bytes)
             log.seek(start)
-            raw = log.read(_TAIL_BYTES)
+            raw = log.read(most_bytes)
     except OSError:
         return Tail()  # gone or unreadable: a report is made of what is there
     if start:

@@ -1,25 +1,29 @@
 """``results.json``: a run for other programs, schema 1, described in docs/reports.md.
 
-One object: schema, status, duration_s, counts, run, isolation, notes, and jobs with every attempt. Within a schema, keys
-are added, never renamed or removed.
+One object: schema, status, duration_s, counts, run, isolation, notes, images, samples, findings, and jobs with every attempt.
+Within a schema, keys are added, never renamed or removed.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from farm.model import plain
 from farm.model.job import Attempt, Prepare
 from farm.model.run import JobRecord, RunRecord
 from farm.report import summary, words
+from farm.report.findings import Group
 
 SCHEMA = 1
 
 
-def render(record: RunRecord) -> Iterator[bytes]:
-    """The run as JSON in UTF-8, a line for each job; a lone surrogate, which UTF-8 cannot hold, becomes ``?``."""
+def render(record: RunRecord, groups: Sequence[Group] = ()) -> Iterator[bytes]:
+    """The run as JSON in UTF-8, a line for each job; a lone surrogate, which UTF-8 cannot hold, becomes ``?``.
+
+    ``groups`` are what its failures have in common.
+    """
     document = {
         "schema": SCHEMA,
         "status": summary.status_of(record),
@@ -33,6 +37,9 @@ def render(record: RunRecord) -> Iterator[bytes]:
             ],
         },
         "notes": [{"kind": kind, "text": text} for kind, text in record.notes],
+        "images": record.images,
+        "samples": record.samples,
+        "findings": [_group(record, each) for each in groups],
     }
     yield _encoded(document)[:-1] + b',"jobs":['
     for number, each in enumerate(record.jobs):
@@ -44,6 +51,13 @@ def _encoded(value: object) -> bytes:
     return json.dumps(value, default=plain.fields, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(
         "utf-8", "replace"
     )
+
+
+def _group(record: RunRecord, group: Group) -> dict[str, object]:
+    return plain.fields(group) | {
+        "outcome": record.jobs[group.jobs[0]].outcome,
+        "jobs": [record.jobs[number].job.id for number in group.jobs],
+    }
 
 
 def _job(record: JobRecord) -> dict[str, object]:

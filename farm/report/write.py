@@ -22,8 +22,10 @@ def write_all(run_dir: str, record: RunRecord) -> None:
     """
     # Not above: jinja2 and junitparser take a tenth of a second, which no first container should wait for.
     from farm.report import html, junit, results
+    from farm.report.attribution import groups
 
-    _replace(os.path.join(run_dir, "results.json"), results.render(record))
+    found = groups(record, run_dir)
+    _replace(os.path.join(run_dir, "results.json"), results.render(record, found))
     _replace(os.path.join(run_dir, "junit.xml"), (junit.render(record, run_dir),))
     _replace(os.path.join(run_dir, "index.html"), html.render(record, run_dir))
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Protocol, TypeAlias
 
 from farm.errors import FarmError
@@ -70,6 +72,7 @@ class Driver:
     """One run's events and attempts. Everything on the loop that calls ``run``; owns the tasks, not the engine.
 
     ``good`` are the last attempts of jobs that were over before. ``outcomes`` are those of the jobs that are over by now.
+    ``clock`` gives the seconds since the run began, monotonic.
     """
 
     def __init__(
@@ -83,7 +86,9 @@ class Driver:
         complete: Complete | None = None,
         hand_on: HandOn | None = None,
         good: Mapping[str, int] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._scheduler = scheduler
         self._jobs = {job.id: job for job in jobs}
         self._engine = engine
@@ -112,6 +117,16 @@ class Driver:
     def is_overdue(self) -> bool:
         """The deadline is what stopped the run."""
         return self._scheduler.overdue
+
+    @property
+    def running(self) -> int:
+        """Jobs whose attempts are under way."""
+        return self._scheduler.running
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that are ready, and wait for room or their turn."""
+        return self._scheduler.waiting
 
     def image_ready(self, key: ImageKey, image: Image) -> None:
         """Jobs that wait for ``key`` may start, on ``image``."""
@@ -167,13 +182,13 @@ class Driver:
         self._wake.set()
 
     def _carry_out(self, event: Event) -> None:
-        commands = self._scheduler.step(event)
+        commands = self._scheduler.step(event, self._clock())
         if isinstance(event, AttemptEnded):
             self._keep(self._last[event.job_id], made=not any(isinstance(each, Wait) for each in commands))
         for command in commands:
             match command:
-                case Start(job_id, number):
-                    self._start(job_id, number)
+                case Start(job_id, number, waited_s):
+                    self._start(job_id, number, waited_s)
                 case Cancel(job_id):
                     # After the first step of a task just made: before it, the engine does not know the job.
                     asyncio.get_running_loop().call_soon(self._engine.cancel, job_id)
@@ -196,7 +211,7 @@ class Driver:
             self.exhausted += 1
             del self._last[attempt.job_id]
 
-    def _start(self, job_id: str, number: int) -> None:
+    def _start(self, job_id: str, number: int, waited_s: float) -> None:
         job = self._jobs[job_id]
         image = self._images[job.image_key]
         if job.late and self._complete is not None:
@@ -214,7 +229,9 @@ class Driver:
         if self._hand_on is not None and job.needs:
             job = self._hand_on(job, {need: self._good[need] for need in job.needs if need in self._good})
         services = {each.distro: self._images[ImageKey(each.distro)] for each in job.services}
-        task = asyncio.get_running_loop().create_task(self._attempt(Work(job, image, number, services)))
+        task = asyncio.get_running_loop().create_task(
+            self._attempt(Work(job, image, number, services), self._clock(), waited_s)
+        )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self._news.append(job)
@@ -227,12 +244,13 @@ class Driver:
         timer = asyncio.get_running_loop().call_later(delay_s, passed)
         self._timers.add(timer)
 
-    async def _attempt(self, work: Work) -> None:
+    async def _attempt(self, work: Work, began_s: float, waited_s: float) -> None:
         try:
             attempt = await self._engine.run(work)
         except Exception as error:  # noqa: BLE001 - an engine that raises is a bug, and run() is who reports it
             self.abandon(error)
             return
+        attempt = replace(attempt, image=work.image.digest, began_s=began_s, waited_s=waited_s)
         self._last[work.job.id] = attempt
         code = None if attempt.wait_status is None else os.waitstatus_to_exitcode(attempt.wait_status)
         self._post(AttemptEnded(work.job.id, attempt.outcome, attempt.reason, code, exhausted(attempt)))

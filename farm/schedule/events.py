@@ -84,10 +84,14 @@ class Overdue:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Make attempt ``number`` of the job; an ``AttemptEnded`` or a ``Dropped`` must follow."""
+    """Make attempt ``number`` of the job; an ``AttemptEnded`` or a ``Dropped`` must follow.
+
+    ``waited_s`` is how long only the lack of room, or its turn, kept it from starting.
+    """
 
     job_id: str
     number: int
+    waited_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,10 @@ class Queues:
         heapq.heappush(lane.heap, (rank, index))
         self._list(lane)
 
+    def __len__(self) -> int:
+        """How many jobs wait, those that are shut out included."""
+        return sum(len(lane.heap) for lane in self._lanes.values())
+
     def heads(self) -> Iterator[tuple[int, Demand]]:
         """The best rank of each demand that has a job which nothing shuts out, the best first."""
         return iter(self._heads)

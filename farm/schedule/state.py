@@ -89,6 +89,8 @@ class Scheduler:
         self._tried = {self._indices[each]: known for each, known in (tried or {}).items() if each in self._indices}
         self._phases = [_Phase.WAITING] * len(self._jobs)
         self._queues = Queues(self._jobs)
+        self._now_s = 0.0
+        self._ready_s = [0.0] * len(self._jobs)
         self._unready: dict[ImageKey, list[int]] = {}
         self._of_test: dict[str, list[int]] = {}
         for index, job in enumerate(self._jobs):
@@ -119,6 +121,11 @@ class Scheduler:
         return len(self._running)
 
     @property
+    def waiting(self) -> int:
+        """Jobs that are ready and do not run: they have no room, or something that runs shuts them out."""
+        return len(self._queues)
+
+    @property
     def overdue(self) -> bool:
         """The deadline is what stopped the run."""
         return self._stopped == _OVERDUE
@@ -128,8 +135,12 @@ class Scheduler:
         """How many jobs may run at once just now: fewer than the budget says where the host was exhausted."""
         return self._ceiling
 
-    def step(self, event: Event) -> tuple[Command, ...]:
-        """What to do because of ``event``. Events that change nothing (a second ``Interrupted``) give no commands."""
+    def step(self, event: Event, now_s: float = 0.0) -> tuple[Command, ...]:
+        """What to do because of ``event``. Events that change nothing (a second ``Interrupted``) give no commands.
+
+        ``now_s`` is by any clock that never goes back. It decides nothing: ``Start`` tells with it how long jobs waited.
+        """
+        self._now_s = now_s
         match event:
             case Begin():
                 self._begin()
@@ -196,6 +207,8 @@ class Scheduler:
 
     def _enqueue(self, index: int) -> None:
         job = self._jobs[index]
+        if self._phases[index] is not _Phase.PAUSED:  # one that the host had no room for has been ready all the time
+            self._ready_s[index] = self._now_s
         self._phases[index] = _Phase.QUEUED
         self._queues.push(index, self._ranks[index], job, policy.demand_of(job))
 
@@ -231,7 +244,8 @@ class Scheduler:
         self._cpus += wanted.cpus
         self._memory_bytes += wanted.memory_bytes
         self._passed.pop(self._ranks[index], None)
-        self._commands.append(Start(self._jobs[index].id, self._known(index).attempts + 1))
+        waited_s = self._now_s - self._ready_s[index]
+        self._commands.append(Start(self._jobs[index].id, self._known(index).attempts + 1, waited_s))
 
     def _release(self, index: int) -> None:
         wanted = self._running.pop(index)

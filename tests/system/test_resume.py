@@ -53,6 +53,16 @@ def test_C01_500_jobs_killed_in_the_middle_twice_and_resumed_have_one_outcome_ea
     assert len(attempts) == MANY + 1  # the one that fails has two
     assert (farm.folder / "reports/latest/index.html").stat().st_size > 0
 
+    record = farm.record()
+    (image,) = record.images  # told by three processes, and the same one
+    assert {one.image for each in record.jobs for one in each.attempts} == {image.digest}
+    began = [one.began_s for each in record.jobs for one in each.attempts if one.began_s is not None]
+    assert len(began) == MANY + 1
+    assert 0 < min(began) < max(began) < record.duration_s
+    sampled = [each.at_s for each in record.samples]
+    assert sampled == sorted(sampled)
+    assert 0 < sampled[0] < sampled[-1] <= record.duration_s
+
 
 def test_attempts_of_before_count_and_asked_for_options_stay(farm):
     script = 'echo attempt $FARM_ATTEMPT; [ "$FARM_ATTEMPT" != 2 ] || exec sleep 4871; exit 1'

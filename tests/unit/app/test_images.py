@@ -12,6 +12,7 @@ from farm.app.unavailable import Unavailable
 from farm.model.distro import Distro, Facts, Image, Source, SourceKind
 from farm.model.job import Job, Prepare
 from farm.model.outcome import Outcome
+from farm.model.run import UsedImage
 from farm.schedule import policy
 from farm.schedule.driver import Driver
 from farm.schedule.state import Scheduler
@@ -83,3 +84,24 @@ def test_without_the_distros_image_nothing_is_prepared() -> None:
 def test_a_bug_ends_the_run_instead_of_leaving_its_jobs_waiting() -> None:
     with pytest.raises(ZeroDivisionError):
         outcomes(Given(ZeroDivisionError()))
+
+
+def test_what_the_driver_gets_is_told_before_with_what_prepared_ones_are_called() -> None:
+    told: list[UsedImage] = []
+    recorder = Recorder()
+    jobs = JOBS[:2]
+
+    async def go() -> None:
+        driver = Driver(Scheduler(jobs, policy.budget(1, 8 << 30)), jobs, FakeEngine(), recorder, recorder)
+        given = Given()
+        called = {jobs[1].image_key: "a for good"}
+        images = Images(given.supply, given.prepare, {}, driver, lambda _: None, used=told.append, called=called)
+        await images.provide(DISTRO, [job.image_key for job in jobs])
+        assert len(told) == 2
+        await driver.run()
+
+    asyncio.run(go())
+    assert told == [
+        UsedImage("0" * 64, "a", "test", Facts()),
+        UsedImage("1" * 64, "a", "test", Facts(), "a for good"),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -11,13 +12,15 @@ from dataclasses import replace
 import pytest
 
 from farm.errors import FarmError
+from farm.journal import schema
 from farm.journal.queries import read
 from farm.journal.writer import JournalWriter
 from farm.model.build import Bind, Network
+from farm.model.distro import Facts
 from farm.model.job import Attempt, Failure, Job, Prepare
 from farm.model.limits import Limits, Usage
 from farm.model.outcome import Outcome
-from farm.model.run import JobRecord, RunInfo, RunRecord
+from farm.model.run import JobRecord, RunInfo, RunRecord, Sample, UsedImage
 
 INFO = RunInfo(
     "id", "name", "m.yaml", 1.5, "0", "h", "6", "Debian", 2, 1 << 30, "v1", True, True, ("weak",), ("farm", "run")
@@ -160,3 +163,79 @@ def test_an_ended_journal_is_one_file(tmp_path):
     assert os.listdir(tmp_path) == ["j.sqlite"]
     assert read(str(tmp_path / "j.sqlite")).status == "good"
     assert os.listdir(tmp_path) == ["j.sqlite"]
+
+
+IMAGE = UsedImage("0" * 64, "a", ODD, Facts("alpine", "3.20", libc="musl"), "a[o=1]")
+SAMPLE = Sample(1.5, 0.25, 1 << 30, 2, 3)
+
+
+def test_images_are_kept_once_for_each_distro_and_samples_in_order(tmp_path):
+    path = str(tmp_path / "j.sqlite")
+    twin = replace(IMAGE, distro=ODD)
+    with JournalWriter(path) as journal:
+        journal.begin(INFO, [JOB])
+        for each in (IMAGE, twin, replace(IMAGE, source="told again"), twin):
+            journal.image(each)
+        journal.sample(SAMPLE)
+        journal.sample(replace(SAMPLE, at_s=2.5))
+    with JournalWriter(path, resume=True) as journal:
+        journal.image(IMAGE)
+        journal.sample(replace(SAMPLE, at_s=3.5))
+    found = read(path)
+    assert found.images == (IMAGE, twin)
+    assert [each.at_s for each in found.samples] == [1.5, 2.5, 3.5]
+    assert found.samples[0] == SAMPLE
+
+
+# What farm of version 2 made, and the attempt as it wrote it.
+_VERSION_2 = """
+CREATE TABLE run (info TEXT NOT NULL);
+CREATE TABLE job (position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, job TEXT NOT NULL);
+CREATE TABLE completed (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, job TEXT NOT NULL);
+CREATE TABLE attempt (seq INTEGER PRIMARY KEY, job_id TEXT NOT NULL, number INTEGER NOT NULL, attempt TEXT NOT NULL);
+CREATE TABLE outcome (seq INTEGER PRIMARY KEY, job_id TEXT NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE note (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, text TEXT NOT NULL);
+CREATE TABLE finish (duration_s REAL NOT NULL, status TEXT NOT NULL);
+PRAGMA user_version=2;
+"""
+
+
+@pytest.fixture
+def version_2(tmp_path):
+    path = str(tmp_path / "j.sqlite")
+    old = json.loads(schema.encode(ATTEMPT))
+    for name in ("image", "began_s", "waited_s"):
+        del old[name]
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(_VERSION_2)
+        db.execute("INSERT INTO run VALUES (?)", (schema.encode(INFO),))
+        for job in (JOB, OTHER):
+            db.execute("INSERT INTO job (id, job) VALUES (?, ?)", (schema.encode_text(job.id), schema.encode(job)))
+        row = (schema.encode_text(JOB.id), 1, json.dumps(old))
+        db.execute("INSERT INTO attempt (job_id, number, attempt) VALUES (?, ?, ?)", row)
+        db.commit()
+    return path
+
+
+def test_a_journal_of_version_2_is_read(version_2):
+    assert read(version_2) == RunRecord(INFO, (JobRecord(JOB, (ATTEMPT,)), JobRecord(OTHER)))
+
+
+def test_a_journal_of_version_2_is_gone_on_with(version_2):
+    with JournalWriter(version_2, resume=True) as journal:
+        journal.image(IMAGE)
+        journal.sample(SAMPLE)
+    with JournalWriter(version_2, resume=True) as journal:
+        journal.outcome(JOB.id, Outcome.ERROR, "")
+    found = read(version_2)
+    assert found.jobs[0] == JobRecord(JOB, (ATTEMPT,), Outcome.ERROR)
+    assert (found.images, found.samples) == ((IMAGE,), (SAMPLE,))
+
+
+def test_a_journal_of_another_version_is_neither_read_nor_gone_on_with(version_2):
+    with closing(sqlite3.connect(version_2)) as db:
+        db.execute("PRAGMA user_version=99")
+    with pytest.raises(FarmError, match="another version"):
+        read(version_2)
+    with pytest.raises(FarmError, match="cannot be written"):
+        JournalWriter(version_2, resume=True)

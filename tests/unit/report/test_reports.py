@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
 from farm.errors import FarmError
 from farm.model.outcome import Outcome
-from farm.model.run import RunRecord
+from farm.model.run import RunRecord, Sample
 from farm.report import results
 from farm.report.summary import Status, alike, failures, status, status_of
 from farm.report.write import write_all
+from tests.unit.report.attributed import DISTROS, bad_if, run
 from tests.unit.report.runs import hostile, info, mixed, one
 
 
@@ -47,6 +49,20 @@ def test_results_hold_the_run(tmp_path):
     )
     assert job["limits"]["pids"] == 256
     assert job["attempts"][0]["usage"]["cpu_s"] is not None
+
+
+def test_results_hold_images_samples_and_what_failures_have_in_common(tmp_path):
+    record = run(bad_if(lambda job: DISTROS[job.distro].libc == "musl"), axes={"opt": ("O0", "O1", "O2", "O3")})
+    write_all(str(tmp_path), replace(record, samples=(Sample(1.5, 0.25, 1 << 30, 2, 3),)))
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert found["images"][0]["digest"] == found["jobs"][0]["attempts"][0]["image"] == "digest of alpine-3.10"
+    assert found["images"][0]["facts"]["libc"] == "musl"
+    assert found["samples"] == [{"at_s": 1.5, "cpu": 0.25, "memory_bytes": 1 << 30, "running": 2, "waiting": 3}]
+    (group,) = found["findings"]
+    assert (group["outcome"], group["signature"], group["note"]) == ("failed", "it broke", "")
+    assert group["jobs"][:2] == ["t/alpine-3.10[opt=O0]", "t/alpine-3.10[opt=O1]"]
+    assert group["causes"][0]["sentence"] == "all 12 failures have libc = musl; 0 of 20 others do"
+    assert group["causes"][0]["same"] == ["init = busybox"]
 
 
 @pytest.mark.parametrize(

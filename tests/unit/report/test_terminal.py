@@ -11,11 +11,13 @@ import sys
 
 import pytest
 
+from farm.model.job import Job
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunRecord
 from farm.report.closing import closing
 from farm.report.live import LiveUi
 from farm.report.terminal import PlainUi, QuietUi
+from tests.unit.report.attributed import DISTROS, bad_if, run
 from tests.unit.report.runs import hostile, info, mixed, one
 
 EVIL = "\x1b]0;x\x07\x1b[2J\u202e\r\n\x9b31m"
@@ -126,6 +128,26 @@ def test_the_last_words_name_opt_outs_and_missing_isolation(tmp_path):
     text = closing(record, str(tmp_path))
     assert "warning: no pids quota\n" in text
     assert "isolation opted out by 1 job, no-new-privs: false, cap-add: SYS_PTRACE: t/d.1\n" in text
+
+
+def test_the_last_words_say_what_failures_have_in_common(tmp_path):
+    def ends(job: Job) -> tuple[Outcome, str]:
+        if DISTROS[job.distro].libc == "musl":
+            return Outcome.FAILED, "undefined symbol " + "x" * 100
+        return Outcome.FAILED if job.test == "u" and DISTROS[job.distro].arch == "i686" else Outcome.PASSED, "it broke"
+
+    lines = closing(run(ends, tests=("t", "u"), axes={"opt": ("O0", "O1", "O2", "O3")}), str(tmp_path)).splitlines()
+    common = [line for line in lines if line.startswith("common: ")]
+    assert common == [
+        f"common: all 24 failures have libc = musl; 0 of 36 others do: undefined symbol {'x' * 42}…",
+        "common: all 4 failures have arch = i686 (only ubuntu-14.04); 0 of 16 others do: it broke",
+    ]
+    assert lines.index(common[0]) > max(number for number, line in enumerate(lines) if line.startswith("failed "))
+
+
+def test_of_one_failure_that_may_be_chance_the_last_words_say_nothing_more(tmp_path):
+    record = run(bad_if(lambda job: DISTROS[job.distro].arch == "i686"))
+    assert "common" not in closing(record, str(tmp_path))
 
 
 def test_a_quiet_run_speaks_of_failures_only(tmp_path):

@@ -195,3 +195,30 @@ def test_an_engine_that_raises_ends_the_run_with_its_bug() -> None:
 def test_whoever_was_to_give_an_image_and_never_will_ends_the_run() -> None:
     with pytest.raises(KeyError, match="no image"):
         driven(FakeEngine(held=True), also=lambda driver: driver.abandon(KeyError("no image")))
+
+
+def test_attempts_are_kept_with_their_image_and_when_they_began() -> None:
+    kept: list[Attempt] = []
+
+    class Keeping(Recorder):
+        def attempt(self, attempt: Attempt) -> None:
+            kept.append(attempt)
+
+    ticks = iter(range(1000))
+    jobs = [make_job(str(n)) for n in range(3)]
+
+    async def go() -> None:
+        recorder = Keeping()
+        engine = FakeEngine()
+        driver = Driver(Scheduler(jobs, GIVEN), jobs, engine, recorder, recorder, clock=lambda: float(next(ticks)))
+        driver.image_ready(ImageKey("a"), IMAGE)
+        await driver.run()
+        assert (driver.running, driver.waiting) == (0, 0)
+
+    asyncio.run(go())
+    assert [each.image for each in kept] == [IMAGE.digest] * 3
+    began = [each.began_s or 0.0 for each in kept]
+    assert began == sorted(set(began))
+    # Two had room at once; the third waited until the first had ended, from when the image was there.
+    assert [each.waited_s for each in kept[:2]] == [0.0, 0.0]
+    assert 0 < (kept[2].waited_s or 0.0) < began[2]

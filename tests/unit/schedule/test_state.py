@@ -403,3 +403,25 @@ def test_a_deadline_after_the_end_is_none() -> None:
 
 def test_a_run_of_no_jobs_is_done_at_once() -> None:
     assert Scheduler([], ONE_SLOT).step(Begin()) == (Done(),)
+
+
+def test_start_tells_how_long_a_job_that_was_ready_waited() -> None:
+    jobs = [make_job("1"), make_job("2"), make_job("3", needs=("1",))]
+    scheduler = Scheduler(jobs, policy.budget(1, 100 * MIB, slots=1))
+    scheduler.step(Begin(), 1.0)
+    assert scheduler.step(ImageReady(A), 5.0) == (Start("1", 1, 0.0),)
+    assert scheduler.waiting == 1
+    # The third is ready from 7, when what it needs was good; the second has been since its image was there.
+    assert scheduler.step(passed("1"), 7.0)[1:] == (Start("2", 1, 2.0),)
+    assert scheduler.waiting == 1
+    assert scheduler.step(passed("2"), 10.0)[1:] == (Start("3", 1, 3.0),)
+    assert scheduler.waiting == 0
+
+
+def test_a_retry_is_ready_when_the_attempt_before_it_ended_and_a_pause_is_part_of_the_wait() -> None:
+    scheduler = Scheduler([make_job("1", retries=1)], policy.budget(1, 100 * MIB, slots=1))
+    scheduler.step(Begin(), 0.0)
+    scheduler.step(ImageReady(A), 1.0)
+    assert scheduler.step(failed("1"), 9.0)[1:] == (Start("1", 2, 0.0),)
+    scheduler.step(AttemptEnded("1", Outcome.ERROR, exhausted=True), 10.0)
+    assert scheduler.step(Waited("1"), 12.0) == (Start("1", 2, 3.0),)
