@@ -227,6 +227,7 @@ class Run:
             interrupts.stopped,
             deadline=driver.is_overdue,
             fail_on_flaky=self._asked.fail_on_flaky,
+            spare=not self._jobs,
         )
         journal.finish(time.monotonic() - self._started_s + went_on_s(self._record), ended)
 

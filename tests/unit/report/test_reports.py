@@ -8,6 +8,7 @@ import os
 import pytest
 
 from farm.errors import FarmError
+from farm.model.memory import Change, JobMemory, Memory
 from farm.model.outcome import Outcome
 from farm.model.run import RunRecord
 from farm.report import results
@@ -47,6 +48,14 @@ def test_results_hold_the_run(tmp_path):
     )
     assert job["limits"]["pids"] == 256
     assert job["attempts"][0]["usage"]["cpu_s"] is not None
+
+
+def test_results_name_the_baseline_and_what_changed(tmp_path):
+    record = one(tmp_path, Outcome.FAILED, b"", id="t/d#2")
+    assert _parsed(record)["baseline"] is None
+    memory = Memory("r7", {"t/d": JobMemory(change=Change.STILL, since="r5"), "other/d": JobMemory(since="r1")})
+    found = json.loads(b"".join(results.render(record, memory)))["baseline"]
+    assert found == {"run": "r7", "changes": {"t/d#2": "still"}, "since": {"t/d#2": "r5"}}
 
 
 @pytest.mark.parametrize(
