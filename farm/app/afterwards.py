@@ -28,13 +28,15 @@ def report(
     the history that this one was merged of.
     """
     record = queries.read(os.path.join(run_dir, JOURNAL))
+    remember(
+        run_dir, record, ui.note, replaces
+    )  # before its past is asked for: of what it replaces nothing is part of that
     memory = recalled(run_dir, record, ui.note)
     write_all(run_dir, record, memory)
     try:
         point_latest(run_dir)
     except OSError as error:
         ui.note(f"the report is there, but the link latest is not: {error}")
-    remember(run_dir, record, ui.note, replaces)
     if given is not None and (said := used(record, given, since)):
         ui.note(said)
     ui.end(record, run_dir, memory)

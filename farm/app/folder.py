@@ -11,13 +11,13 @@ latest -> <run-id>              moved in one step, after the report is there
 from __future__ import annotations
 
 import contextlib
-import difflib
 import fcntl
 import os
 import secrets
 import time
 from collections.abc import Iterator
 
+from farm.app.nearest import no_run
 from farm.errors import UsageError
 
 JOURNAL = "journal.sqlite"
@@ -97,8 +97,8 @@ def find_run(reports: str, run: str | None = None) -> str:
     else:
         runs = run_ids(reports)
         found = [os.path.join(reports, each) for each in runs if each.startswith(run or "")]
-        if run is not None and not found and (near := difflib.get_close_matches(run, runs, 3, 0.5)):
-            raise UsageError(f"there is no run {run}", f"near it: {', '.join(near)}", remedy)
+        if run is not None and not found:
+            raise no_run(run, runs, reports)
         if run is not None and len(found) > 1:
             raise UsageError(
                 f"several runs begin with {run}", "\n".join(map(os.path.basename, found)), "write more of it"

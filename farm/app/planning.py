@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from farm.app.nearest import no_job
 from farm.app.options import RunOptions
 from farm.errors import FarmError, UsageError
 from farm.journal import history
@@ -111,11 +111,3 @@ def named(
     elif missing:
         raise no_job(missing[0], there)
     return tuple(job for job in jobs if job.id in wanted)
-
-
-def no_job(job_id: str, there: Iterable[str]) -> UsageError:
-    """For an id that is not ``there``."""
-    near = difflib.get_close_matches(job_id, list(there), 3, 0.5)
-    return UsageError(
-        f"there is no job {job_id}", f"near it: {', '.join(near)}" if near else "", "farm list shows all ids"
-    )

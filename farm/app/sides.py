@@ -5,20 +5,22 @@ The history answers for runs whose folders are gone, and in a fraction of the ti
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from farm.app.folder import JOURNAL, find_run, run_ids
+from farm.app.nearest import no_run
 from farm.errors import UsageError
-from farm.journal import queries
 from farm.journal.flakiness import together
 from farm.journal.history_file import FILE
 from farm.journal.history_reader import HistoryReader, reading
 from farm.model.outcome import Outcome
-from farm.model.run import JobRecord, RunRecord
 from farm.schedule.repeat import first_id
+
+if TYPE_CHECKING:
+    from farm.model.run import JobRecord, RunRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,9 @@ def side(reports: str, run: str) -> Side:
         with reading(os.path.join(reports, FILE)) as found:
             if found is not None and (known := _of_history(found, reports, run)):
                 return known
+    # What reads journals takes as long to be imported as the history to answer.
+    from farm.journal import queries
+
     return of_record(queries.read(os.path.join(find_run(reports, run), JOURNAL)))
 
 
@@ -76,7 +81,7 @@ def _of_history(found: HistoryReader, reports: str, run: str) -> Side | None:
         if len(fit) > 1:
             raise UsageError(f"several runs begin with {run}", "\n".join(fit), "write more of it")
         if not fit:
-            raise no_run(run, ids, reports)
+            raise no_run(run, ids, os.path.abspath(reports))
         run = fit[0]
     past = found.run(run)
     if past is None:
@@ -98,13 +103,6 @@ def of_record(record: RunRecord) -> Side:
 def took_s(record: JobRecord) -> float:
     """All its attempts, set-up included: what the history keeps."""
     return sum(each.setup_s + each.duration_s for each in record.attempts)
-
-
-def no_run(run: str, there: Iterable[str], reports: str) -> UsageError:
-    """For a run that is not ``there``."""
-    near = difflib.get_close_matches(run, list(dict.fromkeys(there)), 3, 0.5)
-    detail = f"near it: {', '.join(near)}" if near else os.path.abspath(reports)
-    return UsageError(f"there is no run {run}", detail, "name the folder of reports with --reports")
 
 
 def _ended(ends: Iterable[tuple[Outcome, float]]) -> Ended:
