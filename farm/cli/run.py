@@ -81,7 +81,13 @@ def _showing(command: _Command) -> _Command:
 )
 @click.option("--dry-run", is_flag=True, help="Show what would run, in order; nothing is made.")
 @click.option("--json", "as_json", is_flag=True, help="With --dry-run, for programs.")
-@click.option("--resume", "resumed", metavar="RUN", help="Go on with a run that was killed: what has no outcome yet.")
+@click.option(
+    "--resume",
+    "resumed",
+    metavar="RUN",
+    shell_complete=complete.complete_runs,
+    help="Go on with a run that was killed: what has no outcome yet.",
+)
 @_showing
 def run(
     matrix: str,
@@ -172,7 +178,7 @@ def run(
 
 
 @click.command()
-@click.argument("old", metavar="[RUN]", required=False)
+@click.argument("old", metavar="[RUN]", required=False, shell_complete=complete.complete_runs)
 @click.option("--failed", is_flag=True, help="Only its jobs that were bad, or did not come to an end of their own.")
 @_showing
 def rerun(old: str | None, failed: bool, slots: int | None, reports: str, kind: str, verbose: bool) -> int:
