@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from farm.cli import complete, options
+from farm.cli import complete, options, tables
 from farm.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ def history(job: str, last: int, reports: str, style: str, as_json: bool) -> Non
     farm history 'unit/debian-12[opt=O2]' -n 100 --format github
     """
     from farm.app.nearest import no_job
-    from farm.journal.flakiness import flakiness
-    from farm.journal.trends import course
+    from farm.journal.trends import course, trend
     from farm.schedule.repeat import first_id
 
     name = first_id(job)
@@ -62,15 +61,17 @@ def history(job: str, last: int, reports: str, style: str, as_json: bool) -> Non
         if name not in jobs:
             raise no_job(name, jobs, "farm flaky and farm list show ids")
         ends = course(found, jobs[name], last)
-    score = flakiness([end.outcome for _, end in ends]).score
+        late = trend(found, name, jobs[name])
     if as_json:
         rows = [
             {"run": run.id, "matrix": run.matrix, "started_at": run.started_at, **_ended_document(end)}
             for run, end in ends
         ]
-        click.echo(json.dumps({"job": name, "flakiness": score, "results": rows}, indent=2))
+        click.echo(
+            json.dumps({"job": name, "flakiness": late.flakiness.score if late else None, "results": rows}, indent=2)
+        )
         return
-    _plot(name, ends)
+    _plot(name, ends, late)
     _table_of_ends(ends, style)
 
 
@@ -152,18 +153,17 @@ def _history(reports: str) -> Iterator[HistoryReader]:
         yield found
 
 
-def _plot(name: str, ends: Sequence[tuple[PastRun, End]]) -> None:
-    from farm.journal.flakiness import flakiness
+def _plot(name: str, ends: Sequence[tuple[PastRun, End]], late: Trend | None) -> None:
     from farm.report import spark
     from farm.report.text import line
     from farm.units import format_duration
 
     outcomes = [end.outcome for _, end in ends]
     took_s = [end.duration_s for _, end in ends]
-    flaked = flakiness(outcomes)
     told = f"{sum(each.bad for each in outcomes)} of {len(outcomes)} bad"
-    if flaked.score is not None:
-        told += f", flakiness {_percent(flaked.score)} ({flaked.turns} of {flaked.results - 1})"
+    if late is not None and late.flakiness.score is not None:
+        turns = f"{late.flakiness.turns} of {late.flakiness.results - 1}"
+        told += f", flakiness {_percent(late.flakiness.score)} ({turns})"
     click.echo(line(name))
     click.echo(f"  outcome  {_coloured(outcomes)}  {told}")
     if took_s:
@@ -195,40 +195,36 @@ def _table_of_ends(ends: Sequence[tuple[PastRun, End]], style: str) -> None:
 
 
 def _table_of_trends(trends: Sequence[Trend], style: str) -> None:
-    from tabulate import tabulate
-
     from farm.report.spark import letters
     from farm.report.text import line
 
     several = len({each.matrix for each in trends}) > 1
-    header = ["job", "flakiness", "turns", "in one run", "outcomes", *(["matrix"] if several else [])]
+    header = ["flakiness", "turns", "outcomes", *(["matrix"] if several else []), "job"]
     rows = [
         [
-            line(each.job_id),
             _percent(each.flakiness.score or 0.0),
             f"{each.flakiness.turns} of {each.flakiness.results - 1}",
-            each.flakiness.passed_again or "",
             letters(each.outcomes),
             *([line(each.matrix)] if several else []),
+            line(each.job_id),
         ]
         for each in trends
     ]
-    click.echo(tabulate(rows, header, tablefmt=style, disable_numparse=True))
+    click.echo(tables.table(rows, header, style, [None] * (len(header) - 1), tables.columns()))
 
 
 def _table_of_differences(found: Sequence[Difference], old: Side, new: Side, style: str) -> None:
-    from tabulate import tabulate
-
     from farm.app.comparing import What, still
     from farm.report.text import line
 
     if found:
-        rows = [[each.what, line(each.job_id), _told(each.before), _told(each.after), _factor(each)] for each in found]
-        header = ("", "job", old.id, new.id, "times")
-        click.echo(tabulate(rows, header, tablefmt=style, disable_numparse=True))
+        rows = [[each.what, _told(each.before), _told(each.after), _factor(each), line(each.job_id)] for each in found]
+        header = ("", "before", "after", "times", "job")
+        click.echo(tables.table(rows, header, style, (None,) * 4, tables.columns()))
     counted = Counter(each.what for each in found)
     parts = [f"{counted[each]} {each}" for each in What if counted[each]]
-    click.echo(f"{', '.join([*parts, f'{still(old, new)} still failing'])}: {new.id} against {old.id}")
+    parts.append(f"{still(old, new)} still failing")
+    click.echo(f"{', '.join(parts)}: {line(new.id)} against {line(old.id)}")
 
 
 def _told(ended: Ended | None) -> str:

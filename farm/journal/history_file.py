@@ -35,20 +35,24 @@ def as_it_is(path: str) -> Iterator[tuple[sqlite3.Connection, int]]:
 def to_read(path: str) -> Iterator[sqlite3.Connection]:
     """The file at ``path``, which is there, at this version: where it cannot be changed, in memory. Raises ``FarmError``."""
     with as_it_is(path) as (db, version):
-        if version == history_schema.VERSION:
+        if version == history_schema.VERSION or _migrated(db):
             yield db
             return
-        try:
-            history_schema.migrate(db)
-            yield db
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
-                raise
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as copy:
             db.backup(copy)
             history_schema.migrate(copy)
             yield copy
+
+
+def _migrated(db: sqlite3.Connection) -> bool:
+    """Whether it is up to date now; False where nobody can write to it."""
+    try:
+        history_schema.migrate(db)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            raise
+        return False
+    return True
 
 
 @contextmanager

@@ -38,10 +38,18 @@ def flaky(history: HistoryReader) -> tuple[Trend, ...]:
             # What no matrix has recorded since version 1 is shown once.
             if runs[rows[-1][0]].matrix != matrix != names[0]:
                 continue
-            outcomes = tuple(OUTCOMES[row[1]] for row in rows if row[1] in OUTCOMES)
-            found.append(Trend(job_id, matrix, flakiness(outcomes), outcomes, runs[rows[-1][0]]))
+            found.append(_trend(job_id, matrix, rows, runs))
     turning = [each for each in found if each.flakiness.score]
     return tuple(sorted(turning, key=lambda each: (-each.flakiness.rank, each.job_id, each.matrix)))
+
+
+def trend(history: HistoryReader, job_id: str, job: int) -> Trend | None:
+    """That of a job and its number, for the matrix that had it last; None where it has no result."""
+    runs = {each.number: each for each in history.runs}
+    matrix = next((runs[row[0]].matrix for row in history.rows(job) if runs[row[0]].matrix), "")
+    runs = {number: each for number, each in runs.items() if each.matrix in (matrix, "")}
+    rows = _recent(history.rows(job), runs)
+    return _trend(job_id, matrix, rows, runs) if rows else None
 
 
 def course(history: HistoryReader, job: int, most: int) -> tuple[tuple[PastRun, End], ...]:
@@ -55,6 +63,11 @@ def course(history: HistoryReader, job: int, most: int) -> tuple[tuple[PastRun, 
         if known is not None:
             found.append((runs[known.number], known))
     return tuple(reversed(found))
+
+
+def _trend(job_id: str, matrix: str, rows: Sequence[Row], runs: Mapping[int, PastRun]) -> Trend:
+    outcomes = tuple(OUTCOMES[row[1]] for row in rows if row[1] in OUTCOMES)
+    return Trend(job_id, matrix, flakiness(outcomes), outcomes, runs[rows[-1][0]])
 
 
 def _recent(rows: Iterable[Row], runs: Mapping[int, PastRun]) -> Sequence[Row]:
