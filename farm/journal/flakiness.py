@@ -47,6 +47,8 @@ class Flakiness:
 
 def flakiness(outcomes: Sequence[Outcome]) -> Flakiness:
     """That of a job that ended in these, oldest first; those that are not its own count for nothing."""
+    if outcomes.count(Outcome.PASSED) == len(outcomes):
+        return Flakiness(len(outcomes), 0)  # what most jobs are, in a tenth of the time
     own = [each for each in outcomes if each.own]
     changes = sum(before.bad != after.bad for before, after in itertools.pairwise(own))
     passed_again = own.count(Outcome.FLAKY)

@@ -12,8 +12,8 @@ from typing import TypeAlias
 from farm.journal import history_file
 from farm.model.outcome import Outcome
 
-Row: TypeAlias = tuple[int, str, int, int | None]
-"""A run's number, an outcome, milliseconds, attempts: as they are in the file, for those who look at very many."""
+Row: TypeAlias = tuple[int, int, str, int, int | None]
+"""A run's number, that of the repetition, an outcome, milliseconds, attempts: as they are in the file, where they are many."""
 OUTCOMES: Mapping[str, Outcome] = {each.value: each for each in Outcome}
 _ENDED = frozenset({"good", "bad", "infrastructure", ""})
 
@@ -69,13 +69,15 @@ class HistoryReader:
         return dict(self._db.execute("SELECT name, id FROM job ORDER BY name"))
 
     def rows(self, job: int, before: int | None = None) -> Iterator[Row]:
-        """Those of the job with this number, the newest first; ``before`` a run's number only those of runs before it.
+        """Those of the job with this number, the newest first, and of a run its last repetition first.
+
+        ``before`` a run's number only those of runs before it.
 
         Nothing is read before it is asked for: whoever has seen enough may stop.
         """
         most = before if before is not None else (1 << 62)
         return self._db.execute(
-            "SELECT run, outcome, duration_ms, attempts FROM result WHERE job = ? AND run < ?"
+            "SELECT run, number, outcome, duration_ms, attempts FROM result WHERE job = ? AND run < ?"
             " ORDER BY run DESC, number DESC",
             (job, most),
         )
@@ -83,7 +85,7 @@ class HistoryReader:
     def results(self, run: PastRun) -> dict[str, list[End]]:
         """The ends of each job of a run, in the order of its repetitions, by the job's id."""
         rows = self._db.execute(
-            "SELECT name, outcome, duration_ms, attempts FROM result JOIN job ON job.id = job"
+            "SELECT name, number, outcome, duration_ms, attempts FROM result JOIN job ON job.id = job"
             " WHERE run = ? ORDER BY name, number",
             (run.number,),
         )
@@ -97,7 +99,7 @@ class HistoryReader:
 
 def end(row: Row) -> End | None:
     """What it says."""
-    number, text, duration_ms, attempts = row
+    number, _, text, duration_ms, attempts = row
     outcome = OUTCOMES.get(text)
     return None if outcome is None else End(number, outcome, duration_ms / 1000, attempts)
 

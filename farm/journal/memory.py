@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
+from itertools import islice
 
 from farm.journal.flakiness import RUNS, flakiness, together
 from farm.journal.history_reader import OUTCOMES, HistoryReader, PastRun, Row
@@ -13,7 +12,6 @@ from farm.model.memory import Change, JobMemory, Memory, PastResult
 from farm.model.outcome import Outcome
 
 _TREND = 30
-_NUMBER = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ def memory(history: HistoryReader, now: Now, baseline: str, before: Mapping[str,
     jobs = history.jobs()
     found = {}
     for job_id, outcomes in now.outcomes.items():
-        rows = history.rows(jobs[job_id], number) if job_id in jobs else ()
+        rows = history.rows(jobs[job_id], number) if job_id in jobs else iter(())
         change = changed(before.get(job_id), together(outcomes))
         found[job_id] = _job(now, outcomes, change, runs, rows)
     return Memory(baseline, found)
@@ -58,25 +56,29 @@ def changed(before: Outcome | None, after: Outcome | None) -> Change | None:
 
 
 def _job(
-    now: Now, outcomes: Sequence[Outcome], change: Change | None, runs: Mapping[int, PastRun], rows: Iterable[Row]
+    now: Now, outcomes: Sequence[Outcome], change: Change | None, runs: Mapping[int, PastRun], rows: Iterator[Row]
 ) -> JobMemory:
     is_bad = together(outcomes).bad
     since = now.id if is_bad else ""
     trend: list[PastResult] = []
     looked_at = list(reversed(outcomes))
-    for number, group in groupby(rows, _NUMBER):
+    for number, repetition, text, took_ms, _ in rows:
+        # The last repetition comes first; most often it is the only one, which is what makes this fast.
+        repeated = (
+            [(text, took_ms), *((row[2], row[3]) for row in islice(rows, repetition - 1))] if repetition > 1 else ()
+        )
         run = runs.get(number)
-        repetitions = [(known, row[2]) for row in group if (known := OUTCOMES.get(row[1]))]
-        if run is None or not repetitions:
+        outcome = OUTCOMES.get(text)
+        if repeated:
+            known = [each for name, _ in repeated if (each := OUTCOMES.get(name))]
+            outcome = together(known[::-1]) if known else None
+            took_ms = sum(each for _, each in repeated) // len(repeated)
+        if run is None or outcome is None:
             continue
-        outcome, took_ms = repetitions[0]
-        if len(repetitions) > 1:
-            outcome = together([each for each, _ in reversed(repetitions)])
-            took_ms = sum(each for _, each in repetitions) // len(repetitions)
         if len(trend) < _TREND:
             trend.append(PastResult(run.id, run.started_at, outcome, took_ms / 1000))
             if len(trend) < RUNS:
-                looked_at += [each for each, _ in repetitions]
+                looked_at += known if repeated else (outcome,)
         if is_bad and outcome.own:
             is_bad = outcome.bad
             since = run.id if is_bad else since

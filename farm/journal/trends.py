@@ -33,7 +33,7 @@ def flaky(history: HistoryReader) -> tuple[Trend, ...]:
         runs = {each.number: each for each in history.runs if each.matrix in (matrix, "")}
         for job_id, job in jobs.items():
             rows = _recent(history.rows(job), runs)
-            if all(row[1] == Outcome.PASSED for row in rows):
+            if all(row[2] == Outcome.PASSED for row in rows):
                 continue  # what most jobs are, in a third of the time
             # What no matrix has recorded since version 1 is shown once.
             if runs[rows[-1][0]].matrix != matrix != names[0]:
@@ -66,7 +66,7 @@ def course(history: HistoryReader, job: int, most: int) -> tuple[tuple[PastRun, 
 
 
 def _trend(job_id: str, matrix: str, rows: Sequence[Row], runs: Mapping[int, PastRun]) -> Trend:
-    outcomes = tuple(OUTCOMES[row[1]] for row in rows if row[1] in OUTCOMES)
+    outcomes = tuple(OUTCOMES[row[2]] for row in rows if row[2] in OUTCOMES)
     return Trend(job_id, matrix, flakiness(outcomes), outcomes, runs[rows[-1][0]])
 
 
