@@ -5,39 +5,41 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from farm.app.folder import JOURNAL, point_latest
 from farm.app.options import Ui
+from farm.app.recalling import recalled, remember
 from farm.errors import FarmError
-from farm.journal import history, queries
-from farm.journal.history import Result
-from farm.model.outcome import Outcome
-from farm.model.run import JobRecord, RunRecord
+from farm.journal import queries
+from farm.model.run import RunRecord
 from farm.report.write import write_all
 from farm.schedule.makespan import ideal_s
 from farm.schedule.policy import Budget
-from farm.schedule.repeat import first_id
 from farm.units import format_duration
 
-_NOT_ITS_OWN = frozenset({Outcome.CANCELLED, Outcome.SKIPPED})
 
-
-def report(run_dir: str, ui: Ui, *, given: Budget | None = None, since: float = 0.0) -> RunRecord:
+def report(
+    run_dir: str, ui: Ui, *, given: Budget | None = None, since: float = 0.0, replaces: Sequence[str] = ()
+) -> RunRecord:
     """Write the report of the run in ``run_dir``, which has ended, and tell of it. Raises ``FarmError``.
 
-    With ``given`` also what its attempts since then, in seconds of the epoch, made of that budget.
+    With ``given`` also what its attempts since then, in seconds of the epoch, made of that budget. ``replaces`` are runs of
+    the history that this one was merged of.
     """
     record = queries.read(os.path.join(run_dir, JOURNAL))
-    write_all(run_dir, record)
+    remember(
+        run_dir, record, ui.note, replaces
+    )  # before its past is asked for: of what it replaces nothing is part of that
+    memory = recalled(run_dir, record, ui.note)
+    write_all(run_dir, record, memory)
     try:
         point_latest(run_dir)
     except OSError as error:
         ui.note(f"the report is there, but the link latest is not: {error}")
-    remember(run_dir, record, ui.note)
     if given is not None and (said := used(record, given, since)):
         ui.note(said)
-    ui.end(record, run_dir)
+    ui.end(record, run_dir, memory)
     return record
 
 
@@ -51,18 +53,9 @@ def salvage(run_dir: str, ui: Ui) -> None:
         return
     # The error that is on its way out says more than one of these could.
     with contextlib.suppress(FarmError, OSError):
-        write_all(run_dir, record)
-        ui.end(record, run_dir)
-
-
-def remember(run_dir: str, record: RunRecord, note: Callable[[str], None]) -> None:
-    """Add the run to the history beside it; one that cannot be written costs no run."""
-    results = [_result(each, each.outcome) for each in record.jobs if each.outcome is not None]
-    path = os.path.join(os.path.dirname(os.path.abspath(run_dir)), history.FILE)
-    try:
-        history.record(path, record.info.id, record.info.started_at, results)
-    except FarmError as error:
-        note(f"{error.brief}: {error.detail}; {error.remedy}")
+        memory = recalled(run_dir, record, ui.note)
+        write_all(run_dir, record, memory)
+        ui.end(record, run_dir, memory)
 
 
 def used(record: RunRecord, given: Budget, since: float = 0.0) -> str:
@@ -80,9 +73,3 @@ def used(record: RunRecord, given: Budget, since: float = 0.0) -> str:
         f"makespan {format_duration(makespan_s)}, ideal for what the jobs took {format_duration(best_s)}: {share:.0%}; "
         f"up to {given.slots} at once on {given.cores} {'core' if given.cores == 1 else 'cores'}"
     )
-
-
-def _result(record: JobRecord, outcome: Outcome) -> Result:
-    took_s = sum(each.setup_s + each.duration_s for each in record.attempts)
-    own = outcome not in _NOT_ITS_OWN
-    return Result(first_id(record.job.id), outcome.value, took_s, outcome.bad if own else None)

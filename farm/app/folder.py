@@ -17,6 +17,7 @@ import secrets
 import time
 from collections.abc import Iterator
 
+from farm.app.nearest import no_run
 from farm.errors import UsageError
 
 JOURNAL = "journal.sqlite"
@@ -94,9 +95,10 @@ def find_run(reports: str, run: str | None = None) -> str:
     elif run is not None and os.path.exists(os.path.join(reports, run, JOURNAL)):
         found = [os.path.realpath(os.path.join(reports, run))]
     else:
-        names = sorted(os.listdir(reports), key=lambda name: _age(reports, name)) if os.path.isdir(reports) else []
-        runs = [each for each in names if os.path.exists(os.path.join(reports, each, JOURNAL)) and each != "latest"]
+        runs = run_ids(reports)
         found = [os.path.join(reports, each) for each in runs if each.startswith(run or "")]
+        if run is not None and not found:
+            raise no_run(run, runs, reports)
         if run is not None and len(found) > 1:
             raise UsageError(
                 f"several runs begin with {run}", "\n".join(map(os.path.basename, found)), "write more of it"
@@ -106,6 +108,12 @@ def find_run(reports: str, run: str | None = None) -> str:
             f"there is no run {run}" if run else "there is no run yet", found[-1] if found else reports, remedy
         )
     return found[-1]
+
+
+def run_ids(reports: str) -> list[str]:
+    """The ids of the runs that have their folders in ``reports``, oldest first."""
+    names = sorted(os.listdir(reports), key=lambda name: _age(reports, name)) if os.path.isdir(reports) else []
+    return [each for each in names if each != "latest" and os.path.exists(os.path.join(reports, each, JOURNAL))]
 
 
 def _age(reports: str, name: str) -> tuple[str, int]:

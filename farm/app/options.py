@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from farm.model.job import Attempt, Job
+from farm.model.memory import Memory
 from farm.model.outcome import Outcome
 from farm.model.run import Asked, RunInfo, RunRecord
 
@@ -51,4 +52,4 @@ class Ui(Protocol):
 
     def note(self, text: str, /) -> None: ...
 
-    def end(self, record: RunRecord, run_dir: str, /) -> None: ...
+    def end(self, record: RunRecord, run_dir: str, memory: Memory = ..., /) -> None: ...

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from farm.app.folder import JOURNAL, find_run, is_live
-from farm.app.planning import no_job
+from farm.app.nearest import no_job
 from farm.errors import UsageError
 from farm.journal import queries
 from farm.model.paths import safe_name

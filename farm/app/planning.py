@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from farm.app.nearest import no_job
 from farm.app.options import RunOptions
 from farm.errors import FarmError, UsageError
 from farm.journal import history
@@ -26,12 +26,16 @@ _SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The jobs of a run in the order of the matrix, with the place of each in the order of starting."""
+    """The jobs of a run in the order of the matrix, with the place of each in the order of starting.
+
+    ``spare`` says that there are none because they are fewer than the parts that they were dealt to.
+    """
 
     matrix: Matrix
     jobs: tuple[Job, ...]
     ranks: tuple[int, ...]
     past: Past
+    spare: bool = False
 
     def in_order(self) -> tuple[Job, ...]:
         """The jobs as they would start one by one."""
@@ -55,15 +59,19 @@ def plan(options: RunOptions, note: Callable[[str], None]) -> Plan:
     if asked.last_failed:
         # As in pytest: where nothing failed there is nothing to be quicker with.
         jobs = tuple(job for job in jobs if job.id in past.failed) or jobs
+    selected = bool(jobs)
     if asked.shard is not None:
         jobs = part(jobs, asked.shard)
+    spare = selected and not jobs
+    if spare:
+        note("this part has no job: there are fewer jobs than parts")
     jobs = closure(jobs, every)
     if len(jobs) * asked.repeat > MAX_JOBS:
         raise UsageError(
             f"{len(jobs)} jobs {asked.repeat} times are more than {MAX_JOBS:,}", "", "repeat fewer of them"
         )
     jobs = tuple(tried(job, asked) for job in repeated(jobs, asked.repeat))
-    return Plan(matrix, jobs, tuple(ranked(jobs, asked, past)), past)
+    return Plan(matrix, jobs, tuple(ranked(jobs, asked, past)), past, spare)
 
 
 def known(reports: str, note: Callable[[str], None]) -> Past:
@@ -103,11 +111,3 @@ def named(
     elif missing:
         raise no_job(missing[0], there)
     return tuple(job for job in jobs if job.id in wanted)
-
-
-def no_job(job_id: str, there: Iterable[str]) -> UsageError:
-    """For an id that is not ``there``."""
-    near = difflib.get_close_matches(job_id, list(there), 3, 0.5)
-    return UsageError(
-        f"there is no job {job_id}", f"near it: {', '.join(near)}" if near else "", "farm list shows all ids"
-    )

@@ -13,6 +13,7 @@ from farm.app.host import require_root
 from farm.app.options import RunOptions, RunOutcome, Ui
 from farm.app.planning import Plan, known, plan, ranked
 from farm.app.running import Run
+from farm.app.sides import named
 from farm.errors import UsageError
 from farm.journal import queries
 from farm.journal.writer import JournalWriter
@@ -36,8 +37,12 @@ def run(options: RunOptions, ui: Ui) -> RunOutcome:
     require_root()
     planned = plan(options, ui.note)
     check_secrets(planned.jobs, os.environ)
-    if not planned.jobs:
+    if not planned.jobs and not planned.spare:
         return RunOutcome(NOTHING_SELECTED)
+    if options.asked.baseline is not None:
+        options = replace(
+            options, asked=replace(options.asked, baseline=named(options.reports, options.asked.baseline))
+        )
     return asyncio.run(Run(options, planned, ui).go())
 
 
@@ -77,6 +82,6 @@ def _ended(record: RunRecord, run_dir: str, ui: Ui) -> RunOutcome:
     ui.note(f"{record.info.id}: every job has its outcome already{more}")
     if not record.status:
         with JournalWriter(os.path.join(run_dir, JOURNAL), resume=True) as journal:
-            ended = status(record, fail_on_flaky=record.info.asked.fail_on_flaky)
+            ended = status(record, fail_on_flaky=record.info.asked.fail_on_flaky, spare=not record.jobs)
             journal.finish(went_on_s(record), ended)
     return RunOutcome(status_of(report(run_dir, ui)).exit_code, run_dir)

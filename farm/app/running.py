@@ -241,6 +241,7 @@ class Run:
             interrupts.stopped,
             deadline=driver.is_overdue,
             fail_on_flaky=self._asked.fail_on_flaky,
+            spare=not self._jobs,
         )
         journal.finish(self._now_s(), ended)
 

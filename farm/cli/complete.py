@@ -27,12 +27,35 @@ if TYPE_CHECKING:
 SHELLS = ("bash", "zsh", "fish")
 VARIABLE = "_FARM_COMPLETE"
 _MATRIX = "matrix.yaml"
+_REPORTS = "reports"
 _MOST = 500
 
 
 def complete_jobs(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Ids of the jobs of the matrix file that is named, or of the one that is here."""
     return [CompletionItem(job.id, help=job.summary) for job in _jobs(context) if job.id.startswith(incomplete)][:_MOST]
+
+
+def complete_known_jobs(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Ids of the jobs that the history of the folder of reports knows."""
+    from farm.journal.history_file import FILE
+    from farm.journal.history_reader import reading
+
+    try:
+        with reading(os.path.join(_reports(context), FILE)) as found:
+            return _items(found.jobs() if found is not None else (), incomplete)[:_MOST]
+    except (FarmError, OSError):
+        return []
+
+
+def complete_runs(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Runs of the folder of reports, the newest first."""
+    from farm.app.sides import known_runs
+
+    try:
+        return _items(["latest", *reversed(known_runs(_reports(context)))], incomplete)[:_MOST]
+    except (FarmError, OSError):
+        return []
 
 
 def complete_tags(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -123,6 +146,10 @@ def _jobs(context: click.Context) -> tuple[Job, ...]:
 
 def _path(context: click.Context) -> str:
     return context.params.get("matrix") or _MATRIX
+
+
+def _reports(context: click.Context) -> str:
+    return context.params.get("reports") or _REPORTS
 
 
 def _items(names: Iterable[str], incomplete: str) -> list[CompletionItem]:

@@ -13,6 +13,7 @@ import click
 
 from farm.cli import options, tables
 from farm.cli.complete import complete_known_distros
+from farm.cli.reports import remove_runs
 from farm.errors import UsageError
 from farm.matrix.problems import printable
 from farm.model.plain import fields
@@ -252,12 +253,31 @@ def _named(stored: Sequence[Stored], prefixes: Sequence[str]) -> list[Stored]:
     metavar="SIZE",
     help="Also images until the rest takes SIZE, those not used for longest first.",
 )
+@click.option(
+    "--keep", type=options.duration, metavar="AGE", help="Also folders of runs, but for those of AGE, like 30d."
+)
+@click.option("--keep-runs", type=click.IntRange(0), metavar="N", help="Also folders of runs, but for the newest N.")
+@click.option("--reports", default="reports", show_default=True, metavar="DIR", help="Where the folders of runs are.")
 @click.option("--dry-run", is_flag=True, help="Only show what would go.")
-def gc(older_than: float | None, max_size: int | None, dry_run: bool) -> None:
-    """Remove what dead runs left, and images that are not needed.
+def gc(
+    older_than: float | None,
+    max_size: int | None,
+    keep: float | None,
+    keep_runs: int | None,
+    reports: str,
+    dry_run: bool,
+) -> None:
+    """Remove what dead runs left, images that are not needed, and old reports.
 
     Of dead runs: their control groups with any process in them, network namespaces, links, and images that were never
     finished. What a live run uses stays, but for the containers of failed jobs that it keeps (farm run --keep failed).
+
+    Folders of runs go only with --keep or --keep-runs: those that neither of them keeps. A run that goes on and the one that
+    latest leads to stay, and the history keeps what it knows of all.
+
+    \b
+    farm gc --older-than 30d --max-size 20G
+    farm gc --keep 30d --keep-runs 50 --dry-run
     """
     from farm.app.host import require_root, store_at
     from farm.image.collect import Rules
@@ -268,6 +288,8 @@ def gc(older_than: float | None, max_size: int | None, dry_run: bool) -> None:
     removed = _let_go(dry_run=dry_run)
     removed += _show_leftovers(store) if dry_run else _remove_leftovers(store)
     removed += _remove_images(store, rules, dry_run=dry_run)
+    if keep is not None or keep_runs is not None:
+        removed += remove_runs(reports, keep, keep_runs, dry_run=dry_run)
     if dry_run:
         click.echo("nothing was removed")
     else:

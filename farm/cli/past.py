@@ -8,10 +8,15 @@ from collections.abc import Callable
 
 import click
 
-from farm.cli.complete import complete_jobs
+from farm.cli.complete import complete_jobs, complete_runs
 
 _REPORTS = click.option("--reports", default="reports", show_default=True, metavar="DIR", help="Where reports are.")
-_RUN = click.option("--run", metavar="RUN", help="The id of a run or the beginning of one; without it the newest.")
+_RUN = click.option(
+    "--run",
+    metavar="RUN",
+    shell_complete=complete_runs,
+    help="The id of a run or the beginning of one; without it the newest.",
+)
 
 
 @click.command()

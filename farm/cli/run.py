@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from farm.cli import options
+from farm.cli import complete, options
 from farm.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,11 +71,23 @@ def _showing(command: _Command) -> _Command:
 @click.option("--reserve", type=options.reserve, metavar="WHAT", help="Not for jobs, like cpus=1,memory=2G.")
 @click.option("--locked", is_flag=True, help="Refuse images that are not those of the lock file (farm image lock).")
 @click.option(
+    "--baseline",
+    metavar="RUN",
+    shell_complete=complete.complete_runs,
+    help="Compare with RUN; without it with the last one that ended.",
+)
+@click.option(
     "--keep", type=click.Choice(["failed"]), help="Hold containers of failed jobs for farm shell JOB; see docs."
 )
 @click.option("--dry-run", is_flag=True, help="Show what would run, in order; nothing is made.")
 @click.option("--json", "as_json", is_flag=True, help="With --dry-run, for programs.")
-@click.option("--resume", "resumed", metavar="RUN", help="Go on with a run that was killed: what has no outcome yet.")
+@click.option(
+    "--resume",
+    "resumed",
+    metavar="RUN",
+    shell_complete=complete.complete_runs,
+    help="Go on with a run that was killed: what has no outcome yet.",
+)
 @_showing
 def run(
     matrix: str,
@@ -97,6 +109,7 @@ def run(
     overcommit_memory: float | None,
     reserve: tuple[float, int] | None,
     locked: bool,
+    baseline: str | None,
     keep: str | None,
     dry_run: bool,
     as_json: bool,
@@ -144,6 +157,7 @@ def run(
         fail_on_flaky=fail_on_flaky,
         locked=locked,
         catalogue=options.catalogue(),
+        baseline=baseline,
     )
     given = replace(
         _options(matrix, reports, asked, verbose=verbose),
@@ -164,7 +178,7 @@ def run(
 
 
 @click.command()
-@click.argument("old", metavar="[RUN]", required=False)
+@click.argument("old", metavar="[RUN]", required=False, shell_complete=complete.complete_runs)
 @click.option("--failed", is_flag=True, help="Only its jobs that were bad, or did not come to an end of their own.")
 @_showing
 def rerun(old: str | None, failed: bool, slots: int | None, reports: str, kind: str, verbose: bool) -> int:
@@ -224,7 +238,7 @@ def _show_plan(given: RunOptions, *, as_json: bool) -> int:
         cells = [(job.id, format_duration(expected[job.id]) if expected else "") for job in jobs]
         click.echo(tabulate(cells, ("job", "expected"), tablefmt="simple", disable_numparse=True))
         click.echo(f"{len(jobs)} {'job' if len(jobs) == 1 else 'jobs'} would run")
-    return 0 if jobs else 5
+    return 0 if jobs or planned.spare else 5
 
 
 def ui(kind: str) -> Ui:

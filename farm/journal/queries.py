@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import quote
 
 from farm.errors import FarmError
 from farm.journal import schema
+from farm.journal.opening import open_to_read
 from farm.journal.samples import thinned
 from farm.model.job import Attempt
 from farm.model.outcome import Outcome
@@ -33,12 +33,12 @@ def read(path: str) -> RunRecord:
     if not os.path.isfile(path):
         raise FarmError("there is no journal of a run", path, _REMEDY)
     try:
-        return _read(path, _open(path))
+        return _read(path, open_to_read(path))
     except _DAMAGE:
         pass
     try:
         # Pages that the header promises and the file lacks are an error only where they are read.
-        return _read(path, _open(path, "PRAGMA writable_schema=ON"), salvage=True)
+        return _read(path, open_to_read(path, "PRAGMA writable_schema=ON"), salvage=True)
     except _DAMAGE as error:
         raise FarmError("the journal cannot be read", f"{path}: {error}", _REMEDY) from error
 
@@ -55,34 +55,12 @@ def ended(path: str, job_id: str) -> End:
     """How far ``job_id`` is in the journal at ``path``, whose run may still go on. Raises ``FarmError``."""
     name = schema.encode_text(job_id)
     try:
-        with closing(_open(path)) as db:
+        with closing(open_to_read(path)) as db:
             (last,) = db.execute("SELECT max(number) FROM attempt WHERE job_id = ?", (name,)).fetchone()
             over = db.execute("SELECT 1 FROM outcome WHERE job_id = ? LIMIT 1", (name,)).fetchone()
     except sqlite3.Error as error:
         raise FarmError("the journal cannot be read", f"{path}: {error}", _REMEDY) from error
     return End(last or 0, over is not None)
-
-
-def _open(path: str, *pragmas: str) -> sqlite3.Connection:
-    """A connection that has read the file's first page."""
-    try:
-        return _opened(path, *pragmas)
-    except sqlite3.OperationalError as error:
-        # Reading a write-ahead log takes a folder that can be written to; on read-only media nobody else writes either.
-        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
-            raise
-        return _opened(f"file:{quote(path)}?immutable=1", *pragmas, uri=True)
-
-
-def _opened(name: str, *pragmas: str, uri: bool = False) -> sqlite3.Connection:
-    db = sqlite3.connect(name, uri=uri)
-    try:
-        for pragma in (*pragmas, "PRAGMA user_version"):
-            db.execute(pragma).fetchone()
-    except BaseException:
-        db.close()
-        raise
-    return db
 
 
 def _read(path: str, connection: sqlite3.Connection, *, salvage: bool = False) -> RunRecord:

@@ -29,6 +29,12 @@ class Outcome(StrEnum):
         """Counts towards exit code 1 (6 where every bad job is an ``error``)."""
         return self in _BAD
 
+    @property
+    def own(self) -> bool:
+        """The job came to an end of its own, which says something of it."""
+        return self not in _NOT_ITS_OWN
+
 
 _GOOD = frozenset({Outcome.PASSED, Outcome.SKIPPED, Outcome.XFAILED, Outcome.FLAKY})
+_NOT_ITS_OWN = frozenset({Outcome.CANCELLED, Outcome.SKIPPED})
 _BAD = frozenset({Outcome.FAILED, Outcome.TIMEOUT, Outcome.OOM, Outcome.ERROR, Outcome.XPASSED})

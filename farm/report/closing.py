@@ -5,13 +5,16 @@ the verdict. Pure but for the logs it reads.
 from __future__ import annotations
 
 import os
+from collections import Counter
 
+from farm.model.memory import NO_MEMORY, Change, JobMemory, Memory
 from farm.model.outcome import Outcome
 from farm.model.run import BUILD_NOTE, JobRecord, RunInfo, RunRecord
 from farm.report import summary, words
 from farm.report.logs import tail
 from farm.report.repro import here, repro
 from farm.report.text import line, paragraph
+from farm.schedule.repeat import first_id
 from farm.units import format_duration
 
 _LOG_LINES = 10
@@ -22,7 +25,9 @@ _SIGNATURE = 60
 _RED, _GREEN, _YELLOW = 31, 32, 33
 
 
-def closing(record: RunRecord, run_dir: str, *, colour: bool = False, only_bad: bool = False) -> str:
+def closing(
+    record: RunRecord, run_dir: str, memory: Memory = NO_MEMORY, *, colour: bool = False, only_bad: bool = False
+) -> str:
     """Paragraphs without a newline at their end; empty if ``only_bad`` and all is good."""
     status = summary.status_of(record)
     if only_bad and status is summary.Status.GOOD:
@@ -30,12 +35,21 @@ def closing(record: RunRecord, run_dir: str, *, colour: bool = False, only_bad: 
     bad = summary.failures(record.jobs)
     groups = summary.alike(bad)
     parts = [] if only_bad else [_table(record)]
-    parts += [_failure(record.info, each, run_dir, colour=colour) for each in groups[:_LONG_FAILURES]]
-    parts.append("\n".join(_headline(each, colour=colour) for each in groups[_LONG_FAILURES:]))
+    parts += [_failure(record.info, each, run_dir, memory, colour=colour) for each in groups[:_LONG_FAILURES]]
+    parts.append("\n".join(_headline(each, memory, colour=colour) for each in groups[_LONG_FAILURES:]))
     parts.append("\n".join(_common(record, run_dir)))
     parts.append("\n".join(_remarks(record, only_bad=only_bad)))
-    parts.append(_verdict(record, status, len(bad), run_dir, colour=colour))
+    parts.append(_verdict(record, status, len(bad), run_dir, memory, colour=colour))
     return "\n\n".join(part for part in parts if part)
+
+
+def changed(memory: Memory) -> str:
+    """``3 new, 1 fixed, 12 still failing (since 20260102T030405Z-3f2a)``: against the baseline; empty without one."""
+    if not memory.baseline:
+        return ""
+    found = Counter(each.change for each in memory.jobs.values())
+    new, fixed, still = (found[each] for each in (Change.NEW, Change.FIXED, Change.STILL))
+    return f"{new} new, {fixed} fixed, {still} still failing (since {line(memory.baseline)})"
 
 
 def painted(text: str, outcome: Outcome | None, *, colour: bool) -> str:
@@ -67,16 +81,27 @@ def _table(record: RunRecord) -> str:
     return tabulate.tabulate(rows, headers, tablefmt="simple", colalign=aligned, disable_numparse=True)
 
 
-def _headline(group: tuple[JobRecord, ...], *, colour: bool) -> str:
+def _headline(group: tuple[JobRecord, ...], memory: Memory, *, colour: bool) -> str:
     first = group[0]
     outcome = first.outcome or Outcome.ERROR
     told = words.told(first.reason, first.attempts[-1] if first.attempts else None)
     names = line(first.job.id) if len(group) == 1 else words.count(len(group), "job", "jobs")
-    return f"{painted(outcome.value, outcome, colour=colour)} {names}{': ' if told else ''}{line(told)}"
+    word = painted(outcome.value, outcome, colour=colour)
+    return f"{word} {names}{_against(group, memory)}{': ' if told else ''}{line(told)}"
 
 
-def _failure(info: RunInfo, group: tuple[JobRecord, ...], run_dir: str, *, colour: bool) -> str:
-    lines = [_headline(group, colour=colour)]
+def _against(group: tuple[JobRecord, ...], memory: Memory) -> str:
+    """`` (new)`` where the baseline had all of them good; of one that is bad for longer, since when."""
+    known = [memory.jobs.get(first_id(each.job.id), JobMemory()) for each in group]
+    if all(each.change is Change.NEW for each in known):
+        return " (new)"
+    if len(known) == 1 and known[0].change is Change.STILL and known[0].since:
+        return f" (since {line(known[0].since)})"
+    return ""
+
+
+def _failure(info: RunInfo, group: tuple[JobRecord, ...], run_dir: str, memory: Memory, *, colour: bool) -> str:
+    lines = [_headline(group, memory, colour=colour)]
     if len(group) > 1:
         return "\n".join([*lines, f"    {_names(group)}"])
     attempts = group[0].attempts
@@ -121,7 +146,7 @@ def _names(records: tuple[JobRecord, ...]) -> str:
     return ", ".join(line(each.job.id) for each in records[:_NAMES]) + more
 
 
-def _verdict(record: RunRecord, status: summary.Status, bad: int, run_dir: str, *, colour: bool) -> str:
+def _verdict(record: RunRecord, status: summary.Status, bad: int, run_dir: str, memory: Memory, *, colour: bool) -> str:
     total = words.count(len(record.jobs), "job", "jobs")
     took = f" in {format_duration(record.duration_s)}" if record.duration_s is not None else ""
     said = f"{bad} of {total} bad" if bad else f"{total} good" if status is summary.Status.GOOD else total
@@ -136,7 +161,8 @@ def _verdict(record: RunRecord, status: summary.Status, bad: int, run_dir: str, 
         if status is summary.Status.GOOD
         else None
     )
-    return f"{painted(said + took + how, outcome, colour=colour)}\nreport: {line(os.path.join(run_dir, 'index.html'))}"
+    changes = f"{found}\n" if (found := changed(memory)) else ""
+    return f"{painted(said + took + how, outcome, colour=colour)}\n{changes}report: {line(os.path.join(run_dir, 'index.html'))}"
 
 
 _HOW = {

@@ -17,6 +17,7 @@ from rich.live import Live
 from rich.text import Text
 
 from farm.model.job import Attempt, Job
+from farm.model.memory import NO_MEMORY, Memory
 from farm.model.outcome import Outcome
 from farm.model.run import RunInfo, RunRecord
 from farm.report.terminal import PlainUi, ended_line, silence
@@ -73,9 +74,9 @@ class LiveUi(PlainUi):
     def note(self, text: str) -> None:
         self._print(paragraph(text))
 
-    def end(self, record: RunRecord, run_dir: str) -> None:
+    def end(self, record: RunRecord, run_dir: str, memory: Memory = NO_MEMORY) -> None:
         self._stop()
-        super().end(record, run_dir)
+        super().end(record, run_dir, memory)
 
     def _start(self) -> None:
         self._live.start()

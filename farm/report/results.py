@@ -1,7 +1,7 @@
 """``results.json``: a run for other programs, schema 1, described in docs/reports.md.
 
-One object: schema, status, duration_s, counts, run, isolation, notes, images, samples, findings, and jobs with every attempt.
-Within a schema, keys are added, never renamed or removed.
+One object: schema, status, duration_s, counts, run, isolation, notes, images, samples, findings, baseline, and jobs with every
+attempt. Within a schema, keys are added, never renamed or removed.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from collections.abc import Iterator, Sequence
 
 from farm.model import plain
 from farm.model.job import Attempt, Prepare
+from farm.model.memory import NO_MEMORY, Memory
 from farm.model.run import JobRecord, RunRecord
 from farm.report import summary, words
 from farm.report.findings import Group
+from farm.schedule.repeat import first_id
 
 SCHEMA = 1
 
 
-def render(record: RunRecord, groups: Sequence[Group] = ()) -> Iterator[bytes]:
+def render(record: RunRecord, memory: Memory = NO_MEMORY, groups: Sequence[Group] = ()) -> Iterator[bytes]:
     """The run as JSON in UTF-8, a line for each job; a lone surrogate, which UTF-8 cannot hold, becomes ``?``.
 
     ``groups`` are what its failures have in common.
@@ -40,11 +42,24 @@ def render(record: RunRecord, groups: Sequence[Group] = ()) -> Iterator[bytes]:
         "images": record.images,
         "samples": record.samples,
         "findings": [_group(record, each) for each in groups],
+        "baseline": _baseline(record, memory),
     }
     yield _encoded(document)[:-1] + b',"jobs":['
     for number, each in enumerate(record.jobs):
         yield (b",\n" if number else b"\n") + _encoded(_job(each))
     yield b"\n]}\n"
+
+
+def _baseline(record: RunRecord, memory: Memory) -> dict[str, object] | None:
+    """The run that was compared with, and what changed; ``since`` of jobs that are bad, whatever they were then."""
+    if not memory.baseline:
+        return None
+    known = {each.job.id: memory.jobs[name] for each in record.jobs if (name := first_id(each.job.id)) in memory.jobs}
+    return {
+        "run": memory.baseline,
+        "changes": {job_id: each.change for job_id, each in known.items() if each.change},
+        "since": {job_id: each.since for job_id, each in known.items() if each.since},
+    }
 
 
 def _encoded(value: object) -> bytes:

@@ -47,10 +47,12 @@ def status(
     *,
     deadline: bool = False,
     fail_on_flaky: bool = False,
+    spare: bool = False,
 ) -> Status:
     """The status of a run or of its jobs' outcomes; a job without an outcome means that the run was interrupted.
 
-    ``deadline`` says that it ended the run, ``fail_on_flaky`` that a flaky job is bad.
+    ``deadline`` says that it ended the run, ``fail_on_flaky`` that a flaky job is bad; ``spare`` that it is a part for which
+    there was no job, which is as good as any.
     """
     outcomes = [record.outcome for record in run.jobs] if isinstance(run, RunRecord) else list(run)
     if interrupted:
@@ -58,7 +60,7 @@ def status(
     if deadline:
         return Status.DEADLINE
     if not outcomes:
-        return Status.EMPTY
+        return Status.GOOD if spare else Status.EMPTY
     bad = {each for each in outcomes if each is not None and (each.bad or (fail_on_flaky and each is Outcome.FLAKY))}
     if bad:
         return Status.INFRASTRUCTURE if bad == {Outcome.ERROR} else Status.BAD

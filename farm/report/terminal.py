@@ -10,6 +10,7 @@ import os
 from typing import Protocol, TextIO
 
 from farm.model.job import Attempt, Job
+from farm.model.memory import NO_MEMORY, Memory
 from farm.model.outcome import Outcome
 from farm.model.run import RunInfo, RunRecord
 from farm.report import words
@@ -41,8 +42,8 @@ class Ui(Protocol):
         """A sentence about the run, and perhaps further lines that go with it."""
         ...
 
-    def end(self, record: RunRecord, run_dir: str) -> None:
-        """The run ended; its reports are in ``run_dir``."""
+    def end(self, record: RunRecord, run_dir: str, memory: Memory = NO_MEMORY) -> None:
+        """The run ended; its reports are in ``run_dir``, ``memory`` is what earlier runs say."""
         ...
 
 
@@ -67,8 +68,8 @@ class QuietUi:
     def note(self, text: str) -> None:
         pass
 
-    def end(self, record: RunRecord, run_dir: str) -> None:
-        said = closing(record, run_dir, colour=self._colour(), only_bad=True)
+    def end(self, record: RunRecord, run_dir: str, memory: Memory = NO_MEMORY) -> None:
+        said = closing(record, run_dir, memory, colour=self._colour(), only_bad=True)
         if said:
             self._write(said)
 
@@ -117,8 +118,8 @@ class PlainUi(QuietUi):
         place = f"[{'retry':>{2 * len(str(self._total)) + 1}}]"
         return place + told.partition("]")[2]
 
-    def end(self, record: RunRecord, run_dir: str) -> None:
-        self._write("\n" + closing(record, run_dir, colour=self._colour()))
+    def end(self, record: RunRecord, run_dir: str, memory: Memory = NO_MEMORY) -> None:
+        self._write("\n" + closing(record, run_dir, memory, colour=self._colour()))
 
 
 def ended_line(

@@ -10,9 +10,11 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from farm.model.job import Job
-from farm.model.rules import Shard
+if TYPE_CHECKING:  # half of what a command takes that only asks for the id of a job
+    from farm.model.job import Job
+    from farm.model.rules import Shard
 
 _REPETITION = re.compile(r"(?P<first>.*[\]a-z0-9._-])#[0-9]+", re.DOTALL)
 

@@ -105,3 +105,12 @@ def test_a_history_that_cannot_be_read_is_said_and_done_without(planned, tmp_pat
     said: list[str] = []
     assert len(ids(planned(last_failed=True, said=said))) == 6
     assert "history" in said[0]
+
+
+def test_a_part_without_jobs_is_another_thing_than_nothing_selected(planned) -> None:
+    said: list[str] = []
+    spare = [planned(shard=Shard(index, 7), said=said) for index in range(7)]
+    assert sorted(bool(each.jobs) for each in spare) == [False] + [True] * 6
+    assert [each.spare for each in spare] == [not each.jobs for each in spare]
+    assert said == ["this part has no job: there are fewer jobs than parts"]
+    assert not planned(shard=Shard(0, 2), keyword="nowhere").spare

@@ -93,18 +93,31 @@ def test_two_farms_write_at_once(path):
     assert len(history.read(path).expected_s) == 50
 
 
-def test_another_version_and_what_is_no_history_are_refused_and_left_alone(path, tmp_path):
-    history.record(path, "r1", 1.0, [passed("a")])
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("PRAGMA user_version=99")
+def test_what_is_no_history_is_refused_and_left_alone(path, tmp_path):
     broken = tmp_path / "broken.sqlite"
     broken.write_bytes(b"no database at all, but as long as one" * 20)
-    for each in (path, str(broken)):
-        with pytest.raises(FarmError, match="cannot be read"):
-            history.read(each)
-        with pytest.raises(FarmError, match="cannot be written"):
-            history.record(each, "r2", 1.0, [passed("a")])
+    with pytest.raises(FarmError, match="cannot be read") as caught:
+        history.read(str(broken))
+    assert "move it away" in caught.value.remedy
+    with pytest.raises(FarmError, match="cannot be written"):
+        history.record(str(broken), "r2", 1.0, [passed("a")])
     assert broken.read_bytes().startswith(b"no database")
+
+
+def test_a_run_that_was_merged_replaces_its_parts_and_counts_once(path):
+    history.record(path, "r1", 1.0, [passed("a", 10.0)])
+    history.record(path, "r2", 2.0, [failed("b", 10.0)])
+    history.record(
+        path, "m", 1.0, [passed("a", 99.0), failed("b", 99.0), passed("c", 1.0)], replaces=["r1", "r2", "r9"]
+    )
+    assert history.read(path) == Past({"a": 10.0, "b": 10.0, "c": 1.0}, frozenset({"b"}))
+    assert sorted(rows(path)) == [("m", "a", "passed"), ("m", "b", "failed"), ("m", "c", "passed")]
+
+
+def test_a_run_of_before_does_not_say_how_a_job_ended_last(path):
+    history.record(path, "r2", 2000.0, [passed("a", 10.0)])
+    history.record(path, "r1", 1000.0, [failed("a", 20.0), failed("b", 2.0)])
+    assert history.read(path) == Past({"a": 14.0, "b": 2.0}, frozenset({"b"}))
 
 
 def test_an_odd_id_is_found_again(path):

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from farm.errors import FarmError
+from farm.model.memory import Change, JobMemory, Memory
 from farm.model.outcome import Outcome
 from farm.model.run import RunRecord, Sample
 from farm.report import results
@@ -63,6 +64,14 @@ def test_results_hold_images_samples_and_what_failures_have_in_common(tmp_path):
     assert group["jobs"][:2] == ["t/alpine-3.10[opt=O0]", "t/alpine-3.10[opt=O1]"]
     assert group["causes"][0]["sentence"] == "all 12 failures have libc = musl; 0 of 20 others do"
     assert group["causes"][0]["same"] == ["init = busybox"]
+
+
+def test_results_name_the_baseline_and_what_changed(tmp_path):
+    record = one(tmp_path, Outcome.FAILED, b"", id="t/d#2")
+    assert _parsed(record)["baseline"] is None
+    memory = Memory("r7", {"t/d": JobMemory(change=Change.STILL, since="r5"), "other/d": JobMemory(since="r1")})
+    found = json.loads(b"".join(results.render(record, memory)))["baseline"]
+    assert found == {"run": "r7", "changes": {"t/d#2": "still"}, "since": {"t/d#2": "r5"}}
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,12 @@ import pty
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from farm.model.job import Job
+from farm.model.memory import Change, JobMemory, Memory
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunRecord
 from farm.report.closing import closing
@@ -120,6 +122,27 @@ def test_failures_are_last_and_the_verdict_is_the_last_of_all(tmp_path):
     assert re.fullmatch(r"\d+ of 180 jobs bad in 1m23s", lines[-2])
     first_error = next(number for number, line in enumerate(lines) if line.startswith("error "))
     assert not any(line.startswith(("failed ", "timeout ", "oom ")) for line in lines[first_error:])
+
+
+def test_the_last_words_say_what_changed_against_the_baseline(tmp_path):
+    jobs = {f"t/{each.value}": each for each in (Outcome.FAILED, Outcome.TIMEOUT, Outcome.OOM, Outcome.PASSED)}
+    records = [
+        JobRecord(replace(one(tmp_path, outcome, b"").jobs[0].job, id=job_id), (), outcome, job_id)
+        for job_id, outcome in jobs.items()
+    ]
+    record = RunRecord(info(), tuple(records), duration_s=1.0, status="bad")
+    known = {
+        "t/failed": JobMemory(change=Change.NEW, since="now"),
+        "t/timeout": JobMemory(change=Change.STILL, since="r1"),
+        "t/oom": JobMemory(since="now"),
+        "t/passed": JobMemory(change=Change.FIXED),
+    }
+    lines = closing(record, str(tmp_path), Memory("r7", known)).splitlines()
+    assert lines[-2] == "1 new, 1 fixed, 1 still failing (since r7)"
+    assert "failed t/failed (new): t/failed" in lines
+    assert "timeout t/timeout (since r1): t/timeout" in lines
+    assert "oom t/oom: t/oom" in lines
+    assert "still failing" not in closing(record, str(tmp_path))
 
 
 def test_the_last_words_name_opt_outs_and_missing_isolation(tmp_path):

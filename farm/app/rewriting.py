@@ -1,0 +1,28 @@
+"""``farm report``: the report of a run, made anew of its journal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from farm.app.folder import JOURNAL, find_run, is_live
+from farm.app.recalling import recalled
+from farm.journal import queries
+from farm.report.summary import Status, status_of
+from farm.report.write import write_all
+
+
+def rewrite(reports: str, run: str, note: Callable[[str], None]) -> str:
+    """Write it, and return the path of its page. ``note`` is told what is odd about the run.
+
+    Raises ``UsageError`` where there is no such run, ``FarmError`` where its journal cannot be read or the report not be
+    written.
+    """
+    run_dir = find_run(reports, run)
+    record = queries.read(os.path.join(run_dir, JOURNAL))
+    if is_live(run_dir):
+        note(f"{record.info.id} is still going on: the report has what has ended by now")
+    elif status_of(record) is Status.ABORTED:
+        note(f"{record.info.id} was killed: farm run --resume {record.info.id} goes on with it")
+    write_all(run_dir, record, recalled(run_dir, record, note))
+    return os.path.join(run_dir, "index.html")

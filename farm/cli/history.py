@@ -1,0 +1,290 @@
+"""``history``, ``flaky`` and ``diff``: what the history of a folder of reports has to say."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from farm.cli import complete, options, tables
+from farm.errors import UsageError
+
+if TYPE_CHECKING:
+    from farm.app.comparing import Difference
+    from farm.app.sides import Ended, Side
+    from farm.journal.history_reader import End, HistoryReader, PastRun
+    from farm.journal.trends import Trend
+    from farm.model.outcome import Outcome
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+def reports_folder(command: _Command) -> _Command:
+    """``--reports``."""
+    option = click.option(
+        "--reports", default="reports", show_default=True, metavar="DIR", is_eager=True, help="Where reports are."
+    )
+    return option(command)
+
+
+@click.command()
+@click.argument("job", shell_complete=complete.complete_known_jobs)
+@click.option(
+    "-n", "--last", type=click.IntRange(1), default=30, show_default=True, metavar="N", help="So many results."
+)
+@reports_folder
+@options.table_format
+@options.as_json
+def history(job: str, last: int, reports: str, style: str, as_json: bool) -> None:
+    """Show how JOB ended in the runs so far, and what it took.
+
+    The first lines draw it, oldest first: a letter for each outcome, capitals for bad ones, and a block for each duration.
+
+    \b
+    farm history unit/alpine-3.19
+    farm history 'unit/debian-12[opt=O2]' -n 100 --format github
+    """
+    from farm.app.nearest import no_job
+    from farm.journal.trends import course, trend
+    from farm.schedule.repeat import first_id
+
+    name = first_id(job)
+    with _history(reports) as found:
+        jobs = found.jobs()
+        if name not in jobs:
+            raise no_job(name, jobs, "farm flaky and farm list show ids")
+        ends = course(found, jobs[name], last)
+        late = trend(found, name, jobs[name])
+    if as_json:
+        rows = [
+            {"run": run.id, "matrix": run.matrix, "started_at": run.started_at, **_ended_document(end)}
+            for run, end in ends
+        ]
+        click.echo(
+            json.dumps({"job": name, "flakiness": late.flakiness.score if late else None, "results": rows}, indent=2)
+        )
+        return
+    _plot(name, ends, late)
+    _table_of_ends(ends, style)
+
+
+@click.command()
+@click.option(
+    "-n", "--most", type=click.IntRange(1), default=50, show_default=True, metavar="N", help="So many at most."
+)
+@reports_folder
+@options.table_format
+@options.as_json
+def flaky(most: int, reports: str, style: str, as_json: bool) -> None:
+    """Show the jobs that change between good and bad by themselves.
+
+    Those first that do so most certainly. Docs/history.md says what the number is.
+
+    \b
+    farm flaky
+    farm flaky --json | jq -r '.[] | select(.flakiness > 0.2) | .job'
+    """
+    from farm.journal.trends import flaky as find
+
+    with _history(reports) as found:
+        trends = find(found)
+    if as_json:
+        click.echo(json.dumps([_trend_document(each) for each in trends[:most]], indent=2))
+    elif not trends:
+        click.echo("no job is flaky")
+    else:
+        _table_of_trends(trends[:most], style)
+        if len(trends) > most:
+            click.echo(f"and {len(trends) - most} more")
+
+
+@click.command()
+@click.argument("before", metavar="RUN", shell_complete=complete.complete_runs)
+@click.argument("after", metavar="RUN", default="latest", shell_complete=complete.complete_runs)
+@reports_folder
+@options.table_format
+@options.as_json
+def diff(before: str, after: str, reports: str, style: str, as_json: bool) -> int:
+    """Show what differs between two runs.
+
+    Outcomes that changed, jobs that only one of them has, and durations that are half as long again or more, and by a second.
+    RUN is an id, the beginning of one, latest, or the path of a run's folder; the second is latest where it is left out.
+
+    Exit codes: 0 where nothing got worse, 1 where a job is bad in the second run that was not in the first.
+
+    \b
+    farm diff 20260102T030405Z latest
+    farm diff 20260102T030405Z ./from-ci/20260103T030405Z-51d0 --json
+    """
+    from farm.app.comparing import differences, still
+    from farm.app.sides import side
+
+    old, new = side(reports, before), side(reports, after)
+    found = differences(old, new)
+    if as_json:
+        document = {
+            "before": old.id,
+            "after": new.id,
+            "still": still(old, new),
+            "differences": [_difference_document(each) for each in found],
+        }
+        click.echo(json.dumps(document, indent=2))
+    else:
+        _table_of_differences(found, old, new, style)
+    return 1 if any(each.worse for each in found) else 0
+
+
+@contextmanager
+def _history(reports: str) -> Iterator[HistoryReader]:
+    from farm.journal.history_file import FILE
+    from farm.journal.history_reader import reading
+
+    path = os.path.join(reports, FILE)
+    with reading(path) as found:
+        if found is None:
+            raise UsageError("there is no history of runs yet", path, "name the folder of reports with --reports")
+        yield found
+
+
+def _plot(name: str, ends: Sequence[tuple[PastRun, End]], late: Trend | None) -> None:
+    from farm.report import spark
+    from farm.report.text import line
+    from farm.units import format_duration
+
+    outcomes = [end.outcome for _, end in ends]
+    took_s = [end.duration_s for _, end in ends]
+    told = f"{sum(each.bad for each in outcomes)} of {len(outcomes)} bad"
+    if late is not None and late.flakiness.score is not None:
+        turns = f"{late.flakiness.turns} of {late.flakiness.results - 1}"
+        told += f", flakiness {_percent(late.flakiness.score)} ({turns})"
+    click.echo(line(name))
+    click.echo(f"  outcome  {_coloured(outcomes)}  {told}")
+    if took_s:
+        least, most = format_duration(min(took_s)), format_duration(max(took_s))
+        click.echo(f"  took     {spark.heights(took_s, _blocks())}  {least} to {most}")
+    click.echo()
+
+
+def _table_of_ends(ends: Sequence[tuple[PastRun, End]], style: str) -> None:
+    from tabulate import tabulate
+
+    from farm.report.text import line
+    from farm.units import format_duration
+
+    several = len({run.matrix for run, _ in ends}) > 1
+    header = ["run", "began", "outcome", "took", "attempts", *(["matrix"] if several else [])]
+    rows = [
+        [
+            line(run.id),
+            _moment(run.started_at),
+            end.outcome.value,
+            format_duration(end.duration_s),
+            "" if end.attempts is None else str(end.attempts),
+            *([line(run.matrix)] if several else []),
+        ]
+        for run, end in reversed(ends)
+    ]
+    click.echo(tabulate(rows, header, tablefmt=style, disable_numparse=True))
+
+
+def _table_of_trends(trends: Sequence[Trend], style: str) -> None:
+    from farm.report.spark import letters
+    from farm.report.text import line
+
+    several = len({each.matrix for each in trends}) > 1
+    header = ["flakiness", "turns", "outcomes", *(["matrix"] if several else []), "job"]
+    rows = [
+        [
+            _percent(each.flakiness.score or 0.0),
+            f"{each.flakiness.turns} of {each.flakiness.results - 1}",
+            letters(each.outcomes),
+            *([line(each.matrix)] if several else []),
+            line(each.job_id),
+        ]
+        for each in trends
+    ]
+    click.echo(tables.table(rows, header, style, [None] * (len(header) - 1), tables.columns()))
+
+
+def _table_of_differences(found: Sequence[Difference], old: Side, new: Side, style: str) -> None:
+    from farm.app.comparing import What, still
+    from farm.report.text import line
+
+    if found:
+        rows = [[each.what, _told(each.before), _told(each.after), _factor(each), line(each.job_id)] for each in found]
+        header = ("", "before", "after", "times", "job")
+        click.echo(tables.table(rows, header, style, (None,) * 4, tables.columns()))
+    counted = Counter(each.what for each in found)
+    parts = [f"{counted[each]} {each}" for each in What if counted[each]]
+    parts.append(f"{still(old, new)} still failing")
+    click.echo(f"{', '.join(parts)}: {line(new.id)} against {line(old.id)}")
+
+
+def _told(ended: Ended | None) -> str:
+    from farm.units import format_duration
+
+    return f"{ended.outcome}  {format_duration(ended.duration_s)}" if ended is not None else ""
+
+
+def _factor(difference: Difference) -> str:
+    return f"{difference.factor:.2g}" if difference.what in ("slower", "faster") else ""
+
+
+def _difference_document(each: Difference) -> dict[str, object]:
+    def ended(side: Ended | None) -> dict[str, object] | None:
+        return None if side is None else {"outcome": side.outcome, "duration_s": side.duration_s}
+
+    return {"job": each.job_id, "what": each.what, "before": ended(each.before), "after": ended(each.after)}
+
+
+def _ended_document(end: End) -> dict[str, object]:
+    return {"outcome": end.outcome, "duration_s": end.duration_s, "attempts": end.attempts}
+
+
+def _trend_document(each: Trend) -> dict[str, object]:
+    return {
+        "job": each.job_id,
+        "matrix": each.matrix,
+        "flakiness": each.flakiness.score,
+        "results": each.flakiness.results,
+        "turns": each.flakiness.turns,
+        "passed_again": each.flakiness.passed_again,
+        "at_least": each.flakiness.rank,
+        "outcomes": each.outcomes,
+        "last_run": each.last.id,
+    }
+
+
+def _coloured(outcomes: Sequence[Outcome]) -> str:
+    from farm.report.spark import letters
+
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return letters(outcomes)
+    from farm.report.closing import painted
+
+    return "".join(painted(letters([each]), each, colour=True) for each in outcomes)
+
+
+def _blocks() -> str:
+    from farm.report.spark import BLOCKS, DIGITS
+
+    try:
+        BLOCKS.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return DIGITS
+    return BLOCKS
+
+
+def _moment(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(at))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
