@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from farm.model.run import Asked
 
 KINDS = ("auto", "live", "plain", "quiet")
+JUNIT_DIALECTS = ("jenkins", "ant", "gitlab")
 _UNTIL_FAIL_TIMES = 100
 _WITH_RESUME = frozenset({"slots", "reports", "kind", "verbose", "keep", "resumed"})
 
@@ -75,6 +76,13 @@ def _showing(command: _Command) -> _Command:
 )
 @click.option("--dry-run", is_flag=True, help="Show what would run, in order; nothing is made.")
 @click.option("--json", "as_json", is_flag=True, help="With --dry-run, for programs.")
+@click.option(
+    "--junit-dialect",
+    type=click.Choice(JUNIT_DIALECTS),
+    default=JUNIT_DIALECTS[0],
+    show_default=True,
+    help="Who reads junit.xml.",
+)
 @click.option("--resume", "resumed", metavar="RUN", help="Go on with a run that was killed: what has no outcome yet.")
 @_showing
 def run(
@@ -100,6 +108,7 @@ def run(
     keep: str | None,
     dry_run: bool,
     as_json: bool,
+    junit_dialect: str,
     resumed: str | None,
     slots: int | None,
     reports: str,
@@ -144,6 +153,7 @@ def run(
         fail_on_flaky=fail_on_flaky,
         locked=locked,
         catalogue=options.catalogue(),
+        junit_dialect=junit_dialect,
     )
     given = replace(
         _options(matrix, reports, asked, verbose=verbose),
@@ -166,8 +176,17 @@ def run(
 @click.command()
 @click.argument("old", metavar="[RUN]", required=False)
 @click.option("--failed", is_flag=True, help="Only its jobs that were bad, or did not come to an end of their own.")
+@click.option("--junit-dialect", type=click.Choice(JUNIT_DIALECTS), help="Who reads junit.xml; as it was.")
 @_showing
-def rerun(old: str | None, failed: bool, slots: int | None, reports: str, kind: str, verbose: bool) -> int:
+def rerun(
+    old: str | None,
+    failed: bool,
+    junit_dialect: str | None,
+    slots: int | None,
+    reports: str,
+    kind: str,
+    verbose: bool,
+) -> int:
     """Run the jobs of an old run again, as a new run.
 
     RUN is the id of a run or the beginning of one, the newest where there is none. Its matrix file is read anew, and what
@@ -180,7 +199,9 @@ def rerun(old: str | None, failed: bool, slots: int | None, reports: str, kind: 
     from farm.app.again import again
     from farm.app.run import run as run_app
 
-    given = again(_options("", reports, None, verbose=verbose), old, failed=failed, slots=slots)
+    given = again(
+        _options("", reports, None, verbose=verbose), old, failed=failed, slots=slots, junit_dialect=junit_dialect
+    )
     if given is None:
         click.echo("nothing to run again: every job of that run was good", err=True)
         return 5

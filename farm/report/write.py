@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from farm.errors import FarmError
 from farm.model.run import RunRecord
+from farm.report.repro import here
 
 
 def write_all(run_dir: str, record: RunRecord) -> None:
@@ -23,8 +24,9 @@ def write_all(run_dir: str, record: RunRecord) -> None:
     # Not above: jinja2 and junitparser take a tenth of a second, which no first container should wait for.
     from farm.report import html, junit, results
 
+    project = os.environ.get("CI_PROJECT_DIR") or here()  # GitLab's name for the folder that it names files from
     _replace(os.path.join(run_dir, "results.json"), results.render(record))
-    _replace(os.path.join(run_dir, "junit.xml"), (junit.render(record, run_dir),))
+    _replace(os.path.join(run_dir, "junit.xml"), (junit.render(record, run_dir, project=project),))
     _replace(os.path.join(run_dir, "index.html"), html.render(record, run_dir))
 
 
