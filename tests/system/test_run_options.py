@@ -45,6 +45,23 @@ def test_every_attempt_is_kept_and_a_late_pass_is_flaky(farm):
     assert junit.count("<rerunFailure") == 1
 
 
+def test_the_dialect_of_junit_stays_with_the_run_and_its_kin(farm, monkeypatch):
+    monkeypatch.delenv("CI_PROJECT_DIR", raising=False)
+    matrix = farm.write("  unit: {run: 'exit 1'}")
+    assert farm.run("run", matrix, "--junit-dialect", "ant").returncode == 1
+    junit = farm.folder / "reports/latest/junit.xml"
+    as_ant = junit.read_text()
+    assert ' package="' in as_ant
+    junit.unlink()
+    assert farm.run("run", "--resume", "latest").returncode == 1
+    assert junit.read_text() == as_ant
+    assert farm.run("rerun").returncode == 1
+    assert ' package="' in junit.read_text()
+    assert farm.run("rerun", "--junit-dialect", "gitlab").returncode == 1
+    assert re.search(r"\[\[ATTACHMENT\|reports/\d{8}T[^|/]+/logs/unit@small/1\.log\]\]", junit.read_text())
+    assert ' file="matrix.yaml" line="4"' in junit.read_text()
+
+
 def test_flaky_is_good_unless_asked(farm):
     matrix = farm.write("  again: {run: '[ $FARM_ATTEMPT = 2 ]'}")
     assert farm.run("run", matrix).returncode == 1
