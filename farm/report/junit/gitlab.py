@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from farm.report.junit import builder, jenkins
+from farm.report.junit import attachments, builder, jenkins
 from farm.report.junit.cases import Case, Kind, Run, Suite
 from farm.report.text import line
 
 _MOST_FILES = 20
-_NOT_IN_A_MARK = frozenset("[]|")
 
 
 def render(run: Run) -> bytes:
-    """``run`` as XML; its notes are in ``system-err`` of the first suite."""
+    """``run`` as XML; its notes are in ``system-err`` of the first suite.
+
+    Files whose paths GitLab could not read get a second name in the run's folder.
+    """
     suites = [_suite(each, run) for each in run.suites]
     if suites and run.notes:
         suites[0].system_err = run.notes
@@ -49,11 +51,18 @@ def _case(told: Case, run: Run) -> builder.CaseElement:
 
 
 def _marks(told: Case, run: Run) -> Iterator[str]:
-    """A line for each file that GitLab can be told of: no path with a bracket is one."""
+    """A line for each file that GitLab can be told of; only the first, which it attaches, is worth a second name."""
+    marked = False
     for each in told.files[:_MOST_FILES]:
-        path = _below(run.project, os.path.join(run.run_dir, each))
-        if path and path == line(path) and not _NOT_IN_A_MARK & set(path):
-            yield f"[[ATTACHMENT|{path}]]"
+        path = each
+        if not attachments.fits(each):
+            if marked or not attachments.link(run.run_dir, each):
+                continue
+            path = attachments.second_name(each)
+        named = _below(run.project, os.path.join(run.run_dir, path))
+        if named and attachments.fits(named):
+            marked = True
+            yield f"[[ATTACHMENT|{named}]]"
 
 
 def _below(folder: str, path: str) -> str:

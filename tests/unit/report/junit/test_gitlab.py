@@ -65,6 +65,29 @@ def test_the_log_of_a_bad_job_is_attached_and_a_picture_before_it(tmp_path: Path
 
 
 @needs_schemas
+def test_a_log_with_brackets_in_its_path_has_a_second_name(tmp_path: Path) -> None:
+    record = one(tmp_path, Outcome.FAILED, b"said\n", id="t/d[o=1]", axes=(("o", "1"),))
+    for _ in range(2):  # a report that is written again
+        path = attached(case(record, tmp_path, tmp_path))
+        assert re.fullmatch(r"attachments/[0-9a-f]{16}\.log", path)
+        assert (tmp_path / path).read_bytes() == b"said\n"
+    assert len(list((tmp_path / "attachments").iterdir())) == 1
+
+
+@needs_schemas
+def test_what_is_no_file_of_the_run_gets_no_second_name(tmp_path: Path) -> None:
+    run_dir = tmp_path / "r"
+    run_dir.mkdir()
+    (tmp_path / "other[1].png").write_bytes(b"x")
+    (run_dir / "a").mkdir()
+    (run_dir / "a" / "link[1].png").symlink_to("/etc/passwd")
+    record = one(run_dir, Outcome.FAILED, b"")
+    for path in ("../../../../other[1].png", "../../../a/link[1].png", "gone[1].png"):
+        assert attached(case(with_artifacts(record, path), tmp_path, run_dir)) == "r/logs/t@d.1/1.log"
+    assert not any(run_dir.glob("attachments/*"))
+
+
+@needs_schemas
 @pytest.mark.parametrize("name", ["a[1].png", "a|b.png", "a\n.png", "a\x1b.png", "a\udcff.png"])
 def test_a_path_that_no_mark_can_hold_is_left_out(tmp_path: Path, name: str) -> None:
     record = with_artifacts(one(tmp_path, Outcome.FAILED, b""), name)
