@@ -24,7 +24,7 @@ def fits(path: str) -> bool:
 
 def second_name(path: str) -> str:
     """What ``path``, of a file below a run's folder, is called as well."""
-    digest = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    digest = hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     suffix = os.path.splitext(path)[1]
     return f"{FOLDER}/{digest}{suffix if suffix.isascii() and suffix[1:].isalnum() else ''}"
 

@@ -87,7 +87,7 @@ def add_earlier(element: CaseElement, told: Case) -> None:
         interim.stack_trace = each.text or each.message
         if each.log:
             interim.system_out = each.log
-        element.add_interim_result(interim)
+        add(element, interim)
 
 
 def seconds(value: float) -> str:

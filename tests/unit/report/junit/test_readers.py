@@ -43,7 +43,8 @@ def test_junitparser_reads_every_job(record: RunRecord, tmp_path: Path, dialect:
     suites = junitparser.JUnitXml.fromfile(io.BytesIO(drawn(record, tmp_path, dialect)))
     found = []
     for case in (case for suite in suites for case in suite):
-        outcome = "skipped" if case.is_skipped else "failed" if case.is_failure or case.is_error else "passed"
+        kinds = {type(each) for each in case.result}
+        outcome = "passed" if not kinds else "skipped" if junitparser.Skipped in kinds else "failed"
         found.append((case.name, outcome, case.result[0].message if case.result else ""))
     assert found == [_told(each) for each in record.jobs]
 
