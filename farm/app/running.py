@@ -94,7 +94,7 @@ class Run:
             except BaseException:
                 salvage(run_dir, self._ui)
                 raise
-        return RunOutcome(Status(record.status).exit_code, run_dir)
+        return RunOutcome(Status(record.status).exit_code, run_dir, record)
 
     @contextmanager
     def _folder(self) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from farm.cli import options
 from farm.errors import UsageError
 
 if TYPE_CHECKING:
-    from farm.app.options import RunOptions, Ui
+    from farm.app.options import RunOptions, RunOutcome, Ui
     from farm.model.run import Asked
 
 KINDS = ("auto", "live", "plain", "quiet")
@@ -164,13 +164,13 @@ def run(
         raise UsageError("--json belongs to --dry-run", "a run itself writes results.json into its folder")
     if resumed is not None:
         _refuse_beside_resume()
-        return app.resume(given, resumed, ui(kind)).exit_code
+        return _told(app.resume(given, resumed, ui(kind)))
     if dry_run:
         return _show_plan(given, as_json=as_json)
     outcome = app.run(given, ui(kind))
     if outcome.exit_code == app.NOTHING_SELECTED:
         click.echo("error: no job was selected\nfarm list shows what there is", err=True)
-    return outcome.exit_code
+    return _told(outcome)
 
 
 @click.command()
@@ -205,7 +205,7 @@ def rerun(
     if given is None:
         click.echo("nothing to run again: every job of that run was good", err=True)
         return 5
-    return run_app(given, ui(kind)).exit_code
+    return _told(run_app(given, ui(kind)))
 
 
 def _options(matrix: str, reports: str, asked: Asked | None, *, verbose: bool) -> RunOptions:
@@ -213,6 +213,16 @@ def _options(matrix: str, reports: str, asked: Asked | None, *, verbose: bool) -
     from farm.model.run import Asked
 
     return RunOptions(matrix, options.home(), reports, asked or Asked(), tuple(sys.argv[1:]), verbose=verbose)
+
+
+def _told(outcome: RunOutcome) -> int:
+    """The exit code, after GitHub's runner was told of the run: it reads stderr as well, and programs read stdout."""
+    if outcome.record is not None and "GITHUB_ACTIONS" in os.environ:
+        from farm.app.github import tell
+
+        for each in tell(outcome.record, os.environ):
+            click.echo(each, err=True)
+    return outcome.exit_code
 
 
 def _refuse_beside_resume() -> None:

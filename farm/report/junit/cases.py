@@ -22,6 +22,7 @@ from farm.model.run import JobRecord, RunRecord
 from farm.report import cases, summary, words
 from farm.report.junit import properties
 from farm.report.logs import tail
+from farm.report.places import line_of
 from farm.report.repro import repro
 from farm.report.text import body, line
 
@@ -161,7 +162,7 @@ class _Teller:
         name = self._unique(classname, line(job.id))
         seconds = summary.duration_s(record)
         known = properties.of_job(record, decisive, again, self._sources)
-        place = _line_of(job.where)
+        place = line_of(job.where)
         if record.outcome in _KINDS:
             kind, kind_name = _KINDS[record.outcome]
             log = self._log(decisive, _LOG_LINES) if decisive else ""
@@ -259,12 +260,6 @@ def _files(attempt: Attempt) -> tuple[str, ...]:
     pictures = [each for each in kept if each.lower().endswith(_PICTURES)]
     others = [each for each in kept if each not in pictures]
     return (*pictures, *((attempt.log_path,) if attempt.log_path else ()), *others)
-
-
-def _line_of(where: str) -> int | None:
-    """The line of ``file:line:column``."""
-    parts = where.rsplit(":", 2)
-    return int(parts[1]) if len(parts) == 3 and parts[1].isdecimal() else None
 
 
 def _moment(seconds: float) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from farm.report.junit import attachments, builder, jenkins
 from farm.report.junit.cases import Case, Kind, Run, Suite
+from farm.report.places import below
 from farm.report.text import line
 
 _MOST_FILES = 20
@@ -39,7 +40,7 @@ def _case(told: Case, run: Run) -> builder.CaseElement:
         for each in element.result:
             each.text = told.result.message
     if told.properties:
-        if matrix := line(_below(run.project, run.matrix)):
+        if matrix := line(below(run.project, run.matrix)):
             element.file = matrix
         if told.line is not None:
             element.line = str(told.line)
@@ -59,13 +60,7 @@ def _marks(told: Case, run: Run) -> Iterator[str]:
             if marked or not attachments.link(run.run_dir, each):
                 continue
             path = attachments.second_name(each)
-        named = _below(run.project, os.path.join(run.run_dir, path))
+        named = below(run.project, os.path.join(run.run_dir, path))
         if named and attachments.fits(named):
             marked = True
             yield f"[[ATTACHMENT|{named}]]"
-
-
-def _below(folder: str, path: str) -> str:
-    """``path`` from ``folder``; empty where it does not lie below it."""
-    inside = os.path.relpath(path, folder) if path and folder else ".."
-    return "" if inside.startswith("..") else inside

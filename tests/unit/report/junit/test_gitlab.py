@@ -82,7 +82,7 @@ def test_what_is_no_file_of_the_run_gets_no_second_name(tmp_path: Path) -> None:
     (run_dir / "a").mkdir()
     (run_dir / "a" / "link[1].png").symlink_to("/etc/passwd")
     record = one(run_dir, Outcome.FAILED, b"")
-    for path in ("../../../../other[1].png", "../../../a/link[1].png", "gone[1].png"):
+    for path in ("../../../../other[1].png", "../../../a/link[1].png", "gone[1].png", "\ud800[1].png"):
         assert attached(case(with_artifacts(record, path), tmp_path, run_dir)) == "r/logs/t@d.1/1.log"
     assert not any(run_dir.glob("attachments/*"))
 
