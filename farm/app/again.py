@@ -14,8 +14,15 @@ from farm.model.run import JobRecord
 from farm.schedule.repeat import first_id
 
 
-def again(options: RunOptions, run: str | None, *, failed: bool, slots: int | None = None) -> RunOptions | None:
-    """``options`` with the matrix, the jobs and everything else of ``run``, but ``slots`` if there are any.
+def again(
+    options: RunOptions,
+    run: str | None,
+    *,
+    failed: bool,
+    slots: int | None = None,
+    junit_dialect: str | None = None,
+) -> RunOptions | None:
+    """``options`` with the matrix, the jobs and everything else of ``run``, but ``slots`` and ``junit_dialect`` where given.
 
     With ``failed`` only its jobs that were bad, were cancelled or have no outcome; None where there are none. Raises
     ``UsageError`` where there is no such run, or with ``failed`` where it still goes on.
@@ -39,6 +46,7 @@ def again(options: RunOptions, run: str | None, *, failed: bool, slots: int | No
         last_failed=False,
         shard=None,
         slots=slots or old.slots,
+        junit_dialect=junit_dialect or old.junit_dialect,
     )
     return replace(options, matrix=record.info.matrix_path, asked=asked, lenient=True)
 

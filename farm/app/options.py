@@ -33,10 +33,11 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """How a run ended: the exit code of the table in docs, and the folder of its report (empty: nothing ran)."""
+    """How a run ended: the exit code of the table in docs, the folder of its report (empty: nothing ran), what that is of."""
 
     exit_code: int
     run_dir: str = ""
+    record: RunRecord | None = None
 
 
 class Ui(Protocol):

@@ -84,4 +84,5 @@ def _ended(record: RunRecord, run_dir: str, ui: Ui) -> RunOutcome:
         with JournalWriter(os.path.join(run_dir, JOURNAL), resume=True) as journal:
             ended = status(record, fail_on_flaky=record.info.asked.fail_on_flaky, spare=not record.jobs)
             journal.finish(went_on_s(record), ended)
-    return RunOutcome(status_of(report(run_dir, ui)).exit_code, run_dir)
+    record = report(run_dir, ui)
+    return RunOutcome(status_of(record).exit_code, run_dir, record)

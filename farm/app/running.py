@@ -97,7 +97,7 @@ class Run:
             except BaseException:
                 salvage(run_dir, self._ui)
                 raise
-        return RunOutcome(Status(record.status).exit_code, run_dir)
+        return RunOutcome(Status(record.status).exit_code, run_dir, record)
 
     def _now_s(self) -> float:
         """Seconds since the run began, without those in which it lay there killed."""

@@ -16,10 +16,11 @@ from farm.cli import complete, options
 from farm.errors import UsageError
 
 if TYPE_CHECKING:
-    from farm.app.options import RunOptions, Ui
+    from farm.app.options import RunOptions, RunOutcome, Ui
     from farm.model.run import Asked
 
 KINDS = ("auto", "live", "plain", "quiet")
+JUNIT_DIALECTS = ("jenkins", "ant", "gitlab")
 _UNTIL_FAIL_TIMES = 100
 _WITH_RESUME = frozenset({"slots", "reports", "kind", "verbose", "keep", "resumed"})
 
@@ -88,6 +89,13 @@ def _showing(command: _Command) -> _Command:
     shell_complete=complete.complete_runs,
     help="Go on with a run that was killed: what has no outcome yet.",
 )
+@click.option(
+    "--junit-dialect",
+    type=click.Choice(JUNIT_DIALECTS),
+    default=JUNIT_DIALECTS[0],
+    show_default=True,
+    help="Who reads junit.xml.",
+)
 @_showing
 def run(
     matrix: str,
@@ -113,6 +121,7 @@ def run(
     keep: str | None,
     dry_run: bool,
     as_json: bool,
+    junit_dialect: str,
     resumed: str | None,
     slots: int | None,
     reports: str,
@@ -158,6 +167,7 @@ def run(
         locked=locked,
         catalogue=options.catalogue(),
         baseline=baseline,
+        junit_dialect=junit_dialect,
     )
     given = replace(
         _options(matrix, reports, asked, verbose=verbose),
@@ -168,20 +178,29 @@ def run(
         raise UsageError("--json belongs to --dry-run", "a run itself writes results.json into its folder")
     if resumed is not None:
         _refuse_beside_resume()
-        return app.resume(given, resumed, ui(kind)).exit_code
+        return _told(app.resume(given, resumed, ui(kind)))
     if dry_run:
         return _show_plan(given, as_json=as_json)
     outcome = app.run(given, ui(kind))
     if outcome.exit_code == app.NOTHING_SELECTED:
         click.echo("error: no job was selected\nfarm list shows what there is", err=True)
-    return outcome.exit_code
+    return _told(outcome)
 
 
 @click.command()
 @click.argument("old", metavar="[RUN]", required=False, shell_complete=complete.complete_runs)
 @click.option("--failed", is_flag=True, help="Only its jobs that were bad, or did not come to an end of their own.")
+@click.option("--junit-dialect", type=click.Choice(JUNIT_DIALECTS), help="Who reads junit.xml; as it was.")
 @_showing
-def rerun(old: str | None, failed: bool, slots: int | None, reports: str, kind: str, verbose: bool) -> int:
+def rerun(
+    old: str | None,
+    failed: bool,
+    junit_dialect: str | None,
+    slots: int | None,
+    reports: str,
+    kind: str,
+    verbose: bool,
+) -> int:
     """Run the jobs of an old run again, as a new run.
 
     RUN is the id of a run or the beginning of one, the newest where there is none. Its matrix file is read anew, and what
@@ -194,11 +213,13 @@ def rerun(old: str | None, failed: bool, slots: int | None, reports: str, kind: 
     from farm.app.again import again
     from farm.app.run import run as run_app
 
-    given = again(_options("", reports, None, verbose=verbose), old, failed=failed, slots=slots)
+    given = again(
+        _options("", reports, None, verbose=verbose), old, failed=failed, slots=slots, junit_dialect=junit_dialect
+    )
     if given is None:
         click.echo("nothing to run again: every job of that run was good", err=True)
         return 5
-    return run_app(given, ui(kind)).exit_code
+    return _told(run_app(given, ui(kind)))
 
 
 def _options(matrix: str, reports: str, asked: Asked | None, *, verbose: bool) -> RunOptions:
@@ -206,6 +227,16 @@ def _options(matrix: str, reports: str, asked: Asked | None, *, verbose: bool) -
     from farm.model.run import Asked
 
     return RunOptions(matrix, options.home(), reports, asked or Asked(), tuple(sys.argv[1:]), verbose=verbose)
+
+
+def _told(outcome: RunOutcome) -> int:
+    """The exit code, after GitHub's runner was told of the run: it reads stderr as well, and programs read stdout."""
+    if outcome.record is not None and "GITHUB_ACTIONS" in os.environ:
+        from farm.app.github import tell
+
+        for each in tell(outcome.record, os.environ):
+            click.echo(each, err=True)
+    return outcome.exit_code
 
 
 def _refuse_beside_resume() -> None:

@@ -21,7 +21,7 @@ class Asked:
     ``last_failed`` only those; of these the part ``shard`` of several hosts, each ``repeat`` times. How: ``slots`` is ``-j``,
     factors None are the usual ones, ``reserve_cpus`` and ``reserve_memory_bytes`` are the host's own; ``retries`` None is what
     the file says, 0 of ``max_fail`` no bound; ``seed`` None is no shuffling. ``catalogue`` are further folders of distros.
-    ``baseline`` is the run that the report compares with, None for the one before.
+    ``baseline`` is the run that the report compares with, None for the one before; ``junit_dialect`` is that of ``junit.xml``.
     """
 
     keyword: str | None = None

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from farm.errors import FarmError
 from farm.model.memory import NO_MEMORY, Memory
 from farm.model.run import RunRecord
+from farm.report.repro import here
 
 
 def write_all(run_dir: str, record: RunRecord, memory: Memory = NO_MEMORY) -> None:
@@ -27,7 +28,8 @@ def write_all(run_dir: str, record: RunRecord, memory: Memory = NO_MEMORY) -> No
 
     found = groups(record, run_dir)
     _replace(os.path.join(run_dir, "results.json"), results.render(record, memory, found))
-    _replace(os.path.join(run_dir, "junit.xml"), (junit.render(record, run_dir),))
+    project = os.environ.get("CI_PROJECT_DIR") or here()  # GitLab's name for the folder that it names files from
+    _replace(os.path.join(run_dir, "junit.xml"), (junit.render(record, run_dir, project=project),))
     _replace(os.path.join(run_dir, "index.html"), html.render(record, run_dir))
 
 

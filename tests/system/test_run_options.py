@@ -74,6 +74,23 @@ def test_every_attempt_is_kept_and_a_late_pass_is_flaky(farm):
     assert junit.count("<rerunFailure") == 1
 
 
+def test_the_dialect_of_junit_stays_with_the_run_and_its_kin(farm, monkeypatch):
+    monkeypatch.delenv("CI_PROJECT_DIR", raising=False)
+    matrix = farm.write("  unit: {run: 'exit 1'}")
+    assert farm.run("run", matrix, "--junit-dialect", "ant").returncode == 1
+    junit = farm.folder / "reports/latest/junit.xml"
+    as_ant = junit.read_text()
+    assert ' package="' in as_ant
+    junit.unlink()
+    assert farm.run("run", "--resume", "latest").returncode == 1
+    assert junit.read_text() == as_ant
+    assert farm.run("rerun").returncode == 1
+    assert ' package="' in junit.read_text()
+    assert farm.run("rerun", "--junit-dialect", "gitlab").returncode == 1
+    assert re.search(r"\[\[ATTACHMENT\|reports/\d{8}T[^|/]+/logs/unit@small/1\.log\]\]", junit.read_text())
+    assert ' file="matrix.yaml" line="4"' in junit.read_text()
+
+
 def test_flaky_is_good_unless_asked(farm):
     matrix = farm.write("  again: {run: '[ $FARM_ATTEMPT = 2 ]'}")
     assert farm.run("run", matrix).returncode == 1
@@ -277,3 +294,14 @@ def test_a_service_has_an_image_of_its_own_that_no_job_runs_on(farm, small_image
     assert done.returncode == 0, done.stdout
     assert "hello" in farm.run("logs", "unit/small").stdout
     assert list(outcomes(farm)) == ["unit/small"]
+
+
+def test_github_is_told_where_a_run_is_its(farm, monkeypatch):
+    matrix = farm.write("  unit: {run: 'exit 1'}")
+    summary = farm.folder / "summary.md"
+    for name, value in {"ACTIONS": "true", "STEP_SUMMARY": str(summary), "WORKSPACE": str(farm.folder)}.items():
+        monkeypatch.setenv(f"GITHUB_{name}", value)
+    done = farm.run("run", matrix)
+    assert done.returncode == 1
+    assert "::error file=matrix.yaml,line=4,title=unit%3A 1 job bad::unit/small: exit status 1\n" in done.stderr
+    assert "1 of 1 job bad" in summary.read_text()

@@ -7,7 +7,9 @@ import pytest
 
 from farm.cli import options
 from farm.cli.main import message, status
+from farm.cli.run import JUNIT_DIALECTS
 from farm.errors import FarmError
+from farm.report.junit import DIALECTS
 
 MATRIX = """version: 1
 name: small
@@ -114,3 +116,7 @@ def test_import_takes_no_address_and_says_what_does(capsys: pytest.CaptureFixtur
     assert "farm image pull https://images.example/a.tar" in capsys.readouterr().err
     assert status(["image", "import", "nowhere.tar"]) == 4
     assert "nowhere.tar" in capsys.readouterr().err
+
+
+def test_every_dialect_of_junit_can_be_asked_for() -> None:
+    assert tuple(DIALECTS) == JUNIT_DIALECTS

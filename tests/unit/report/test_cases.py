@@ -13,7 +13,7 @@ from farm.model.artifact import Case, CaseOutcome
 from farm.model.outcome import Outcome
 from farm.report import cases, junit
 from tests.unit.report.runs import one
-from tests.unit.report.test_junit import XSD, _validated
+from tests.unit.report.schemas import needs_schemas, valid
 
 PASSED, FAILED, ERROR, SKIPPED = CaseOutcome
 
@@ -96,9 +96,9 @@ def merged(tmp_path, found):
     return junit.render(replace(record, jobs=(job,)), str(tmp_path))
 
 
-@pytest.mark.skipif(not XSD.is_file(), reason="needs the schemas of JUnit readers, set FARM_TEST_JUNIT")
+@needs_schemas
 def test_they_follow_their_job(tmp_path):
-    tree = _validated(
+    tree = valid(
         merged(
             tmp_path,
             [
@@ -131,8 +131,8 @@ def test_they_follow_their_job(tmp_path):
     assert (failure.get("type"), failure.get("message"), failure.text) == ("failed", "1 != 2", "1 != 2\ntrace")
 
 
-@pytest.mark.skipif(not XSD.is_file(), reason="needs the schemas of JUnit readers, set FARM_TEST_JUNIT")
+@needs_schemas
 @settings(max_examples=40, deadline=None)
 @given(st.text(st.characters(), max_size=20), st.sampled_from(CaseOutcome))
 def test_D01_D02_valid_whatever_they_are_called(tmp_path_factory, text, outcome):
-    _validated(merged(tmp_path_factory.mktemp("run"), [Case(text, text, 1e-7, outcome, text, text)] * 2))
+    valid(merged(tmp_path_factory.mktemp("run"), [Case(text, text, 1e-7, outcome, text, text)] * 2))

@@ -17,7 +17,7 @@ from farm.report import html, junit, results
 from farm.report.live import LiveUi
 from farm.report.terminal import PlainUi, QuietUi
 from tests.unit.report.runs import info, one
-from tests.unit.report.test_junit import XSD, _validated
+from tests.unit.report.schemas import needs_schemas, valid
 
 NOTE = "the prepare of d failed: exit status 100; log: prepare/d-0a1b2c3d.log\nE: no such package\n<b>\x1b[2Jlast words"
 REASON = "prepare: exit status 100; log: prepare/d-0a1b2c3d.log"
@@ -60,9 +60,9 @@ def test_the_page_shows_it_once(record: RunRecord, tmp_path: Path) -> None:
     assert "&lt;b&gt;last words</pre>" in page
 
 
-@pytest.mark.skipif(not XSD.is_file(), reason="needs the schemas of JUnit readers, set FARM_TEST_JUNIT")
+@needs_schemas
 def test_junit_has_it_once_beside_its_jobs(record: RunRecord) -> None:
-    tree = _validated(junit.render(record, "/nowhere"))
+    tree = valid(junit.render(record, "/nowhere"))
     (found,) = tree.findall(".//system-err")
     assert found.text == f"build: {NOTE}".replace("\x1b[2J", "")
     assert [each.get("message") for each in tree.findall(".//error")] == [REASON, REASON]

@@ -3,54 +3,20 @@
 from __future__ import annotations
 
 import io
-import os
-from pathlib import Path
 
 import junitparser
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunRecord
 from farm.report import junit
-from tests.unit.report.runs import hostile, info, mixed, one
-
-_SHARED = Path(__file__).parents[3].parent / "shared" / "junit"
-XSD = Path(os.environ.get("FARM_TEST_JUNIT") or _SHARED) / "jenkins-junit-10.xsd"
+from tests.unit.report.runs import info, mixed, one
+from tests.unit.report.schemas import needs_schemas, valid
 
 
-def _validated(drawn: bytes):
-    etree = pytest.importorskip("lxml.etree")
-    tree = etree.fromstring(drawn)
-    etree.XMLSchema(etree.parse(str(XSD))).assertValid(tree)
-    return tree
-
-
-@pytest.mark.skipif(not XSD.is_file(), reason="needs the schemas of JUnit readers, set FARM_TEST_JUNIT")
-@settings(max_examples=40, deadline=None)
-@given(st.text(st.characters(), max_size=20))
-def test_D01_D02_valid_whatever_a_test_is_called(text):
-    tree = _validated(junit.render(hostile(text), "/nonexistent"))
-    cases = tree.findall(".//testcase")
-    assert len(cases) == len(Outcome) + 1
-    assert not any("." in case.get("classname") for case in cases)
-    assert len(tree.findall(".//flakyFailure")) == 1
-
-
-@pytest.mark.skipif(not XSD.is_file(), reason="needs the schemas of JUnit readers, set FARM_TEST_JUNIT")
-@settings(max_examples=40, deadline=None)
-@given(st.binary(max_size=200))
-def test_D02_valid_whatever_a_test_prints(tmp_path_factory, printed):
-    folder = tmp_path_factory.mktemp("run")
-    record = one(folder, Outcome.FAILED, printed + b"\n]]>\x1b[31m\xff\0")
-    tree = _validated(junit.render(record, str(folder)))
-    assert "]]>" in tree.find(".//system-out").text
-
-
-@pytest.mark.skipif(not XSD.is_file(), reason="needs the schemas of JUnit readers, set FARM_TEST_JUNIT")
+@needs_schemas
 def test_a_run_of_every_outcome_is_valid(tmp_path):
-    tree = _validated(junit.render(mixed(tmp_path, 30, bad=3), str(tmp_path)))
+    tree = valid(junit.render(mixed(tmp_path, 30, bad=3), str(tmp_path)))
     assert len(tree.findall("testsuite")) == 30
 
 
