@@ -12,24 +12,24 @@ from farm.model.outcome import Outcome
 from farm.model.run import RunRecord
 from tests.unit.report.junit.test_cases import tried
 from tests.unit.report.runs import info, mixed, one
-from tests.unit.report.schemas import drawn, needs_schemas, valid
-
-pytestmark = needs_schemas
+from tests.unit.report.schemas import drawn, needs_schemas, read, valid
 
 
 def tree(record: RunRecord, run_dir: Path):
-    return valid(drawn(record, run_dir, "ant"), "ant")
+    return read(drawn(record, run_dir, "ant"))
 
 
-def test_a_run_of_every_outcome_is_valid_and_its_suites_are_numbered(tmp_path: Path) -> None:
+@needs_schemas
+def test_runs_of_every_outcome_and_of_none_are_valid(tmp_path: Path) -> None:
+    valid(drawn(mixed(tmp_path, 30, bad=3), tmp_path, "ant"), "ant")
+    assert len(valid(drawn(RunRecord(info()), tmp_path, "ant"), "ant")) == 0
+
+
+def test_suites_are_numbered_and_of_one_package(tmp_path: Path) -> None:
     suites = tree(mixed(tmp_path, 30, bad=3), tmp_path).findall("testsuite")
     assert [each.get("id") for each in suites] == [str(number) for number in range(30)]
     assert {each.get("package") for each in suites} == {"nightly"}
     assert {each.get("hostname") for each in suites} == {"build7"}
-
-
-def test_a_run_of_nothing_is_valid(tmp_path: Path) -> None:
-    assert len(tree(RunRecord(info()), tmp_path)) == 0
 
 
 def test_a_host_without_a_name_has_one(tmp_path: Path) -> None:
