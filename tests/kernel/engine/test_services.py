@@ -245,7 +245,7 @@ def test_its_quota_is_its_own(run_with):
     )
     attempt, log, _ = run_with(job)
     assert attempt.outcome is Outcome.PASSED, (attempt, log)
-    assert log.endswith("fits\n")
+    assert "fits\n" in log  # and where the host is slow, a word of the end of the service after it
 
 
 def test_capabilities_of_the_job_count_in_the_network_it_shares(run_with):
