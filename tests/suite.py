@@ -25,7 +25,8 @@ def main(arguments: list[str]) -> int:
     workers = str(len(os.sched_getaffinity(0)))
     # A file to a worker, in this order, so that what a module's fixture makes is made once.
     by_file = ("-n", workers, "--dist", "loadfile", "--no-loadscope-reorder")
-    return max([subprocess.call(["pytest", *by_file, *_BESIDE_EACH_OTHER]), subprocess.call(["pytest", *_ALONE])])
+    goes = (["pytest", *by_file, *_BESIDE_EACH_OTHER], ["pytest", *_ALONE])
+    return next((status for status in [subprocess.call(each) for each in goes] if status), 0)
 
 
 if __name__ == "__main__":
