@@ -26,7 +26,7 @@ from farm.model.limits import Limits
 from farm.model.recipe import Recipe
 from tests.kernel.image.archives import Images
 
-pytestmark = pytest.mark.usefixtures("mirror")
+pytestmark = [pytest.mark.usefixtures("mirror"), pytest.mark.timeout(300)]  # for a slow mirror, or neighbours
 
 MIRROR = "http://deb.debian.org/debian"
 # Packages that need nothing but themselves, with the names that a system is asked for by default.
