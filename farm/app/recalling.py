@@ -58,7 +58,7 @@ def _now(record: RunRecord) -> Now:
     for each in record.jobs:
         if each.outcome is not None:
             outcomes.setdefault(first_id(each.job.id), []).append(each.outcome)
-    return Now(record.info.id, record.info.started_at, record.info.name, outcomes)
+    return Now(record.info.id, record.info.started_at, history.spelt(record.info.name), outcomes)
 
 
 def _baseline(found: HistoryReader, now: Now, record: RunRecord) -> tuple[str, dict[str, Outcome]]:

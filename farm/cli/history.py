@@ -85,7 +85,8 @@ def history(job: str, last: int, reports: str, style: str, as_json: bool) -> Non
 def flaky(most: int, reports: str, style: str, as_json: bool) -> None:
     """Show the jobs that change between good and bad by themselves.
 
-    Those first that do so most certainly. Docs/history.md says what the number is.
+    Those first that do so most certainly. Flakiness is the share of steps from one result to the next, in the last 30 runs, that
+    took an earlier change back or were a pass after a bad attempt; of fewer than five results nothing is said.
 
     \b
     farm flaky
@@ -107,7 +108,7 @@ def flaky(most: int, reports: str, style: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("before", metavar="RUN", shell_complete=complete.complete_runs)
-@click.argument("after", metavar="RUN", default="latest", shell_complete=complete.complete_runs)
+@click.argument("after", metavar="[RUN]", default="latest", shell_complete=complete.complete_runs)
 @reports_folder
 @options.table_format
 @options.as_json

@@ -254,9 +254,9 @@ def _named(stored: Sequence[Stored], prefixes: Sequence[str]) -> list[Stored]:
     help="Also images until the rest takes SIZE, those not used for longest first.",
 )
 @click.option(
-    "--keep", type=options.duration, metavar="AGE", help="Also folders of runs, but for those of AGE, like 30d."
+    "--keep", type=options.duration, metavar="AGE", help="Also folders of runs; keep those younger than AGE, like 30d."
 )
-@click.option("--keep-runs", type=click.IntRange(0), metavar="N", help="Also folders of runs, but for the newest N.")
+@click.option("--keep-runs", type=click.IntRange(0), metavar="N", help="Also folders of runs; keep the newest N.")
 @click.option("--reports", default="reports", show_default=True, metavar="DIR", help="Where the folders of runs are.")
 @click.option("--dry-run", is_flag=True, help="Only show what would go.")
 def gc(

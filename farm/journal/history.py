@@ -87,7 +87,7 @@ def record(
         known = db.execute("SELECT id FROM run WHERE name = ?", (run,)).fetchone()
         seen |= _removed(db, run)
         number = known[0] if known else free_number(db, started_at)
-        row = (number, run, started_at, kind.matrix, kind.status, kind.shard, kind.whole)
+        row = (number, run, started_at, spelt(kind.matrix), kind.status, kind.shard, kind.whole)
         db.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         _add(db, number, results, seen)
         db.execute("COMMIT")
@@ -111,7 +111,7 @@ def _add(db: sqlite3.Connection, number: int, results: Sequence[Result], seen: s
     repetitions: dict[int, int] = {}
     rows = []
     for each in results:
-        name = _spelt(each.job_id)
+        name = spelt(each.job_id)
         if name not in jobs:
             jobs[name] = (db.execute("INSERT INTO job (name) VALUES (?)", (name,)).lastrowid or 0, None)
         job, expected_s = jobs[name]
@@ -134,6 +134,6 @@ def _expected_s(before_s: float | None, took_s: float) -> float | None:
     return took_s if before_s is None else before_s + _WEIGHT * (took_s - before_s)
 
 
-def _spelt(name: str) -> str:
-    """SQLite's text takes no lone surrogates, which an id of a matrix never has."""
+def spelt(name: str) -> str:
+    """``name`` as SQLite's text takes it: without lone surrogates, as the name of a file that is no UTF-8 has them."""
     return name.encode("utf-8", "backslashreplace").decode()

@@ -81,6 +81,12 @@ def test_a_history_that_cannot_be_read_costs_no_report(tmp_path: Path) -> None:
     assert "1 of 1 job bad" in said
 
 
+def test_a_matrix_whose_file_is_called_by_no_utf_8_has_a_past_too(tmp_path: Path) -> None:
+    ended(tmp_path, 1, {"a/d": "F"}, name="caf\udce9")
+    ended(tmp_path, 2, {"a/d": "P"}, name="caf")
+    assert f"1 still failing (since {run_id(1)})" in ended(tmp_path, 3, {"a/d": "F"}, name="caf\udce9")
+
+
 def test_a_side_is_found_by_its_name_in_the_history_or_by_its_folder(tmp_path: Path) -> None:
     reports = tmp_path / "reports"
     ended(reports, 1, {"a/d": "F", "a/d#2": "P"})

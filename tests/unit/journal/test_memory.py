@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from farm.journal import history
-from farm.journal.flakiness import together
+from farm.journal.flakiness import flakiness, together
 from farm.journal.history import Kind, Result
 from farm.journal.history_reader import PastRun, baseline, reading
 from farm.journal.memory import Now, changed, memory
@@ -174,3 +179,25 @@ def test_results_of_a_later_farm_are_left_out(path: str) -> None:
         assert flaky(found) == ()
         assert course(found, found.jobs()["a"], 9) == ()
     assert recalled(path, 2, a="F").jobs["a"] == JobMemory(since="now")
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.text("PFT~sc", min_size=1, max_size=3), min_size=1, max_size=40),
+    st.text("PF~s", min_size=1, max_size=2),
+)
+def test_it_is_what_looking_at_every_run_would_find(courses: list[str], now: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, history.FILE)
+        for at, letters in enumerate(courses, 1):
+            write(path, at, a=letters)
+        found = recalled(path, len(courses) + 1, a=now).jobs["a"]
+    ends = [[LETTERS[letter] for letter in letters] for letters in [*courses, now]]
+    each_run = [together(outcomes) for outcomes in ends]
+    assert [each.outcome for each in found.trend] == each_run[-31:-1]
+    assert found.flakiness == flakiness([outcome for outcomes in ends[-30:] for outcome in outcomes]).score
+    assert found.change == changed(each_run[-2], each_run[-1])
+    names = [*(f"r{at}" for at in range(1, len(courses) + 1)), "now"]
+    own = [(name, outcome) for name, outcome in zip(names, each_run, strict=True) if outcome.own]
+    broken = [name for name, _ in itertools.takewhile(lambda pair: pair[1].bad, reversed(own))]
+    assert found.since == (broken[-1] if each_run[-1].bad else "")
