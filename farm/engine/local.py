@@ -18,12 +18,14 @@ from farm.engine.course import Course, Script, is_held
 from farm.engine.disk import make_disk
 from farm.engine.environment import environment
 from farm.engine.failure import StepError, errored, step
+from farm.engine.glimpse import glimpse
 from farm.engine.idmaps import IdMaps
 from farm.engine.kept import Kept
 from farm.engine.log import LogCapture
 from farm.engine.mask import Mask
 from farm.engine.mounts import Trees, open_all
 from farm.engine.network import Networks
+from farm.engine.opt_outs import check_opt_outs, opted_capabilities
 from farm.engine.services import Services
 from farm.engine.skip import last_line
 from farm.engine.surroundings import NOTHING, Surroundings, is_alone, service_spec, surrounded
@@ -39,7 +41,7 @@ from farm.launcher.filter import compile_filter
 from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
 from farm.model.paths import host_name, safe_name
-from farm.model.ports import EngineInfo, Work
+from farm.model.ports import EngineInfo, Glimpse, Work
 
 LOG_CAP_BYTES = 64 << 20
 GRACE_S = 5.0
@@ -87,6 +89,7 @@ class LocalEngine:
         self._copying = asyncio.Semaphore(_COPIES)
         self._filters: dict[int, int] = {}  # capabilities -> filter id
         self._running: dict[str, Container | Services | None] = {}  # None: on its way to a container
+        self._logs: dict[str, LogCapture] = {}
         self._cancelled: set[str] = set()
         self._null_fd = -1
         self._user_namespace = False
@@ -113,6 +116,7 @@ class LocalEngine:
         except StepError as error:
             return errored(work, started_at, error.step, error.cause)
         self._running[work.job.id] = None
+        self._logs[work.job.id] = log
         try:
             async with self._surrounded(work, hidden, log) as around:
                 return await self._attempt(work, hidden, log, name, started_at, around)
@@ -124,6 +128,7 @@ class LocalEngine:
         finally:
             log.close()
             self._running.pop(work.job.id, None)
+            self._logs.pop(work.job.id, None)
             self._cancelled.discard(work.job.id)
 
     def cancel(self, job_id: str) -> None:
@@ -133,6 +138,11 @@ class LocalEngine:
             container = self._running[job_id]
             if container is not None:
                 container.kill()
+
+    def look(self, job_id: str) -> Glimpse | None:
+        """See ``Engine.look``."""
+        log = self._logs.get(job_id)
+        return glimpse(self._running.get(job_id), log) if log is not None else None
 
     async def close(self) -> None:
         """Kill what still runs and leave nothing behind; may be called twice."""
@@ -154,14 +164,14 @@ class LocalEngine:
             return
         with step("launch"):
             client = await self._zygote()
-            self._check_opt_outs(job)
+            check_opt_outs(job, user_namespace=self._user_namespace)
             spec = partial(service_spec, work, self._run_id, self._filter(client, capability.mask(capability.DEFAULT)))
         values = tuple(hidden.values())
         services = Services(client, log, null_fd=self._null_fd, log_cap_bytes=self._log_cap_bytes, hidden=values)
         self._running[job.id] = services
         if job.id in self._cancelled:
             services.kill()
-        async with surrounded(job, services, self._networks, spec, client.userns_fd(_capabilities(job))) as around:
+        async with surrounded(job, services, self._networks, spec, client.userns_fd(opted_capabilities(job))) as around:
             yield around
 
     async def _attempt(
@@ -286,7 +296,7 @@ class LocalEngine:
                     disk = (await in_thread(make_disk, self._scratch_dir, job.limits.disk_bytes),)
             with step("launch"):
                 client = await self._zygote()
-                self._check_opt_outs(job)
+                check_opt_outs(job, user_namespace=self._user_namespace)
             if job.mounts:
                 with step("mount"):
                     id_map = self._id_map if self._user_namespace else None
@@ -338,25 +348,9 @@ class LocalEngine:
             raise FarmError("the engine was closed")
         return self._client
 
-    def _check_opt_outs(self, job: Job) -> None:
-        """Raises ``FarmError`` where what ``job`` opts out of is all that would hold it, or is needed."""
-        if not job.init and is_held(job):
-            raise FarmError(
-                f"{'always' if job.always else 'debug'} cannot be with init: none",
-                "it would run when process 1 has ended, and nothing can begin in a container without one",
-                "take one of the two away",
-            )
-        asked = "privileged" if job.privileged else f"cap-add: {', '.join(job.cap_add)}" if job.cap_add else ""
-        if asked and not self._user_namespace:
-            raise FarmError(
-                f"{asked} would hold on the host itself",
-                "this host gives containers no user namespace",
-                f"take {asked.partition(':')[0]} away, or see what farm doctor says of user namespaces",
-            )
-
     def _spec(self, work: Work, client: Client, who: Identity, trees: Trees, hidden: dict[str, str]) -> ContainerSpec:
         job = work.job
-        capabilities = _capabilities(job)
+        capabilities = opted_capabilities(job)
         return ContainerSpec(
             overlays=work.image.overlays,
             argv=job.argv,
@@ -383,12 +377,6 @@ class LocalEngine:
             client.add_filter(len(self._filters) + 1, compile_filter(capabilities))
             self._filters[capabilities] = len(self._filters) + 1
         return self._filters[capabilities]
-
-
-def _capabilities(job: Job) -> int:
-    """What the container of ``job`` may have, as bits."""
-    added = capability.NAMES if job.privileged else job.cap_add
-    return capability.mask(capability.DEFAULT) | capability.mask(added)
 
 
 def hostname(job: Job) -> str:

@@ -36,6 +36,7 @@ from farm.schedule.events import (
     Waited,
 )
 from farm.schedule.exhaustion import exhausted
+from farm.schedule.standing import Standing
 from farm.schedule.state import Scheduler
 
 Complete: TypeAlias = Callable[[Job, Image], Job | str]
@@ -112,6 +113,10 @@ class Driver:
     def is_overdue(self) -> bool:
         """The deadline is what stopped the run."""
         return self._scheduler.overdue
+
+    def standing(self) -> Standing:
+        """How the run stands; see ``Scheduler.standing``."""
+        return self._scheduler.standing()
 
     def image_ready(self, key: ImageKey, image: Image) -> None:
         """Jobs that wait for ``key`` may start, on ``image``."""
