@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from farm.model.job import Attempt, Job
-from farm.model.memory import Memory
-from farm.model.outcome import Outcome
-from farm.model.run import Asked, RunInfo, RunRecord
+from farm.model.run import Asked, RunRecord
+from farm.report.ui import Ui as Ui  # whoever runs something takes it from here
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +35,3 @@ class RunOutcome:
     exit_code: int
     run_dir: str = ""
     record: RunRecord | None = None
-
-
-class Ui(Protocol):
-    """Who is told of a run; those of ``farm.report`` are such."""
-
-    def begin(self, total: int, info: RunInfo, /) -> None: ...
-
-    def started(self, job: Job, /) -> None: ...
-
-    def retried(self, job: Job, attempt: Attempt, /) -> None: ...
-
-    def finished(self, job: Job, outcome: Outcome, reason: str, attempt: Attempt | None, /) -> None: ...
-
-    def note(self, text: str, /) -> None: ...
-
-    def end(self, record: RunRecord, run_dir: str, memory: Memory = ..., /) -> None: ...

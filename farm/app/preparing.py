@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TypeAlias
 
-from farm.app.saying import Saying
+from farm.app.saying import RUN_EVERY_S, Saying, Tell, nobody
 from farm.app.turns import Turns
 from farm.app.unavailable import Unavailable, build_failed, unavailable
 from farm.errors import FarmError
@@ -37,8 +37,9 @@ _THREADS = 64  # most of them wait for one of the two turns, so that those whose
 class Preparing:
     """A context manager: at its end what still goes on is given up, and images may be removed again.
 
-    ``note`` is told, on the loop's thread, how far commands have come. ``stopped`` is asked on other threads: nobody waits for
-    a prepared image any more once the run is interrupted. ``called`` is what messages call images, see ``names``.
+    ``note`` is told, on the loop's thread, of what was prepared, and ``progress`` how far commands have come. ``stopped`` is
+    asked on other threads: nobody waits for a prepared image any more once the run is interrupted. ``called`` is what messages
+    call images, see ``names``.
     """
 
     def __init__(
@@ -50,12 +51,14 @@ class Preparing:
         stopped: Stopped,
         make: Make = prepared,
         *,
+        progress: Tell = nobody,
         called: Mapping[ImageKey, str] | None = None,
     ) -> None:
         self._store = store
         self._turns = turns
         self._run_dir = run_dir
         self._note = note
+        self._progress = progress
         self._stopped = stopped
         self._make = make
         self._called = called or {}
@@ -100,12 +103,18 @@ class Preparing:
             with contextlib.suppress(RuntimeError):  # the loop has ended, and the command is being given up
                 loop.call_soon_threadsafe(self._note, text)
 
+        def tell(what: str, text: str) -> None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._progress, what, text)
+
         builder = self._turns.builder()
-        saying = Saying(note, f"preparing {wanted.called}")
+        saying = Saying(tell, f"preparing {wanted.called}", every_s=RUN_EVERY_S)
         try:
             image, made = self._make(base, wanted, self._store, builder, self._is_stopped, saying)
         except BuildError as error:
             return build_failed(_WHAT, wanted.name, _key(base, wanted), error, self._run_dir)
+        finally:
+            saying.over()
         if made and builder.took_s is not None:
             note(f"prepared {wanted.called} in {format_duration(builder.took_s)}")
         return image

@@ -29,6 +29,7 @@ from farm.app.sampling import Sampler
 from farm.app.supply import Supply
 from farm.app.turns import Turns
 from farm.app.unavailable import Unavailable
+from farm.app.watched import Watched
 from farm.engine.build import LocalBuilder
 from farm.engine.kept import Kept
 from farm.engine.local import LocalEngine
@@ -58,6 +59,7 @@ class Run:
         self._matrix = planned.matrix
         self._jobs = planned.jobs
         self._ranks = planned.ranks
+        self._past = planned.past
         self._ui = ui
         self._record = record
         self._run_dir = run_dir
@@ -82,10 +84,10 @@ class Run:
             asyncio.to_thread(check_digests, self._distros, cache, lambda: interrupts.stopped)
         )
         entries = self._lock.entries if self._lock else {}
-        supplying = partial(Supply, locked={name: each.digest for name, each in entries.items()})
-        preparing_by = partial(
-            Preparing, make=partial(prepared, most_bytes=self._limits.total_bytes), called=self._called
-        )
+        progress = self._ui.progress
+        supplying = partial(Supply, progress=progress, locked={name: each.digest for name, each in entries.items()})
+        make = partial(prepared, most_bytes=self._limits.total_bytes)
+        preparing_by = partial(Preparing, make=make, progress=progress, called=self._called)
         with self._folder() as (run_id, run_dir):
             try:
                 with (
@@ -163,6 +165,7 @@ class Run:
                 journal.note("resumed", f"{len(self._left)} of {len(self._jobs)} jobs had no outcome")
             self._ui.begin(len(self._left), info)
             driver = self._driver(engine, journal, run_dir)
+            self._ui.watch(Watched(run_dir, driver, engine, self._left, self._past))
 
             def tell(found: Unavailable) -> None:
                 self._tell(found, run_dir, journal)

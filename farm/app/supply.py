@@ -6,12 +6,11 @@ import asyncio
 import contextlib
 import secrets
 import threading
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
-from farm.app.saying import Saying
+from farm.app.saying import RUN_EVERY_S, Saying, Tell, Telling, nobody
 from farm.app.turns import Turns
 from farm.app.unavailable import Unavailable, build_failed, unavailable
 from farm.errors import FarmError
@@ -21,18 +20,16 @@ from farm.image.limits import UnpackLimits
 from farm.image.store import RemovedError, Store
 from farm.kernel.userns import IdMap
 from farm.model.distro import Distro, Image
-from farm.units import format_bytes
 
 _UNPACKERS = 4
-_TOLD_EVERY_S = 10.0
 
 
 class Supply:
     """A context manager: at its end imports that still go on are given up, and images may be removed again.
 
-    Beside that it deletes what imports of killed runs left unfinished. ``note`` is told, on the loop's thread, how far what
-    is fetched has come, and where another source than a distro's first one served. What
-    a bootstrap that failed printed goes to ``run_dir``. ``locked`` is the digest that a lock file has for distros by name;
+    Beside that it deletes what imports of killed runs left unfinished. ``note`` is told, on the loop's thread, where another
+    source than a distro's first one served, and ``progress`` how far what is fetched or built has come. What a bootstrap that
+    failed printed goes to ``run_dir``. ``locked`` is the digest that a lock file has for distros by name;
     ``tried`` says of those that are another image what each of their sources gave.
     """
 
@@ -45,6 +42,7 @@ class Supply:
         turns: Turns,
         run_dir: str,
         *,
+        progress: Tell = nobody,
         locked: Mapping[str, str] | None = None,
     ) -> None:
         self.tried: dict[str, tuple[str, ...]] = {}
@@ -53,6 +51,7 @@ class Supply:
         self._id_map = id_map
         self._limits = limits
         self._note = note
+        self._progress = progress
         self._turns = turns
         self._run_dir = run_dir
         self._stop = threading.Event()
@@ -93,29 +92,16 @@ class Supply:
         locked = self._locked.get(distro.name, "")
         given = (distro, self._store, self._id_map, self._stop.is_set, self._limits)
 
-        def note(text: str) -> None:
+        def tell(what: str, text: str) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended, and the import is being given up
-                loop.call_soon_threadsafe(self._note, text)
+                loop.call_soon_threadsafe(self._progress, what, text)
 
-        return await loop.run_in_executor(
-            self._pool,
-            lambda: first_of(
-                *given, progress=_Telling(note), said=Saying(note), builder=self._turns.builder(), locked=locked
-            ),
-        )
-
-
-class _Telling:
-    """``Progress`` as a sentence now and then."""
-
-    def __init__(self, note: Callable[[str], object]) -> None:
-        self._note = note
-        self._next_s: dict[str, float] = {}
-
-    def __call__(self, name: str, have_bytes: int, of_bytes: int | None) -> None:
-        now_s = time.monotonic()
-        if now_s < self._next_s.get(name, 0.0):
-            return
-        self._next_s[name] = now_s + _TOLD_EVERY_S
-        size = f"{format_bytes(have_bytes)} of {format_bytes(of_bytes)}" if of_bytes else format_bytes(have_bytes)
-        self._note(f"fetching {name}: {size}")
+        fetching, saying = Telling(tell), Saying(tell, every_s=RUN_EVERY_S)
+        try:
+            return await loop.run_in_executor(
+                self._pool,
+                lambda: first_of(*given, progress=fetching, said=saying, builder=self._turns.builder(), locked=locked),
+            )
+        finally:
+            fetching.over()
+            saying.over()

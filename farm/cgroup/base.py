@@ -58,6 +58,10 @@ class Group(Protocol):
         """What was used since ``acquire``; a counter that this host does not have is None."""
         ...
 
+    def memory_bytes(self) -> int | None:
+        """What is charged now, as the quota counts it; None where this host does not say."""
+        ...
+
     def pids(self) -> tuple[int, ...]:
         """Processes in this group and in groups made below it, as this process numbers them."""
         ...

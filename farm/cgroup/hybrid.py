@@ -47,6 +47,11 @@ class HybridGroup:
         """See ``Group.usage``."""
         return counters.merged(self.v1.usage(), self.v2.usage())
 
+    def memory_bytes(self) -> int | None:
+        """See ``Group.memory_bytes``."""
+        found = self.v1.memory_bytes()
+        return self.v2.memory_bytes() if found is None else found
+
     def pids(self) -> tuple[int, ...]:
         """See ``Group.pids``."""
         return self.v2.pids()

@@ -127,6 +127,11 @@ class V1Group:
         # memory.failcnt counts nothing where the sum with swap has the same limit, which is met first then.
         return replace(used, limit_hits=int(used.memory_peak_bytes + _NEAR_BYTES >= self.limits.memory_bytes))
 
+    def memory_bytes(self) -> int | None:
+        """See ``Group.memory_bytes``."""
+        path = self._path.get("memory.usage_in_bytes")
+        return int(files.read(path)) if path else None
+
     def pids(self) -> tuple[int, ...]:
         """See ``Group.pids``."""
         return members.pids(self._dirs[0]) if self._dirs else ()

@@ -81,6 +81,10 @@ class V2Group:
         """See ``Group.usage``."""
         return counters.since(self._before, self._read())
 
+    def memory_bytes(self) -> int | None:
+        """See ``Group.memory_bytes``."""
+        return int(files.read(f"{self._path}/memory.current")) if "memory.current" in self._files else None
+
     def pids(self) -> tuple[int, ...]:
         """See ``Group.pids``."""
         return members.pids(self._path)

@@ -85,8 +85,8 @@ def history(job: str, last: int, reports: str, style: str, as_json: bool) -> Non
 def flaky(most: int, reports: str, style: str, as_json: bool) -> None:
     """Show the jobs that change between good and bad by themselves.
 
-    Those first that do so most certainly. Flakiness is the share of steps from one result to the next, in the last 30 runs, that
-    took an earlier change back or were a pass after a bad attempt; of fewer than five results nothing is said.
+    Those first that do so most certainly. Flakiness is the share of steps from one result to the next, in the last 30 runs,
+    that took an earlier change back or were a pass after a bad attempt; of fewer than five results nothing is said.
 
     \b
     farm flaky

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from farm.app.options import RunOptions, RunOutcome, Ui
     from farm.model.run import Asked
 
-KINDS = ("auto", "live", "plain", "quiet")
+KINDS = ("auto", "live", "plain", "quiet", "json")
 JUNIT_DIALECTS = ("jenkins", "ant", "gitlab")
 _UNTIL_FAIL_TIMES = 100
 _WITH_RESUME = frozenset({"slots", "reports", "kind", "verbose", "keep", "resumed"})
@@ -278,6 +278,11 @@ def ui(kind: str) -> Ui:
 
     if kind == "quiet":
         return QuietUi(sys.stdout)
+    if kind == "json":
+        # Nobody else needs it.
+        from farm.report.events import JsonUi
+
+        return JsonUi(sys.stdout)
     if kind == "live" or (kind == "auto" and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"):
         # rich takes a tenth of a second that a cron job need not wait for.
         from farm.report.live import LiveUi

@@ -30,7 +30,7 @@ def transfers() -> Iterator[Told]:
         def say(line: str) -> None:
             click.echo(printable(line), err=True)
 
-        yield Told(Lines(say, time.monotonic), Saying(say))
+        yield Told(Lines(say, time.monotonic), Saying(lambda what, text: say(f"{what}: {text}")))
         return
     # Not above: a tenth of a second, which a cron job need not wait for.
     from rich.console import Console, Group

@@ -18,6 +18,7 @@ from farm.engine.course import SCRIPT_LIMIT_S, Course, Script, is_held
 from farm.engine.disk import make_disk
 from farm.engine.environment import environment
 from farm.engine.failure import StepError, errored, step
+from farm.engine.glimpse import glimpse
 from farm.engine.idmaps import IdMaps
 from farm.engine.kept import Kept
 from farm.engine.log import LogCapture
@@ -40,7 +41,7 @@ from farm.launcher.filter import compile_filter
 from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
 from farm.model.paths import host_name, safe_name
-from farm.model.ports import EngineInfo, Work
+from farm.model.ports import EngineInfo, Glimpse, Work
 
 LOG_CAP_BYTES = 64 << 20
 GRACE_S = 5.0
@@ -90,6 +91,7 @@ class LocalEngine:
         self._copying = asyncio.Semaphore(_COPIES)
         self._filters: dict[int, int] = {}  # capabilities -> filter id
         self._running: dict[str, Container | Services | None] = {}  # None: on its way to a container
+        self._logs: dict[str, LogCapture] = {}
         self._cancelled: set[str] = set()
         self._null_fd = -1
         self._user_namespace = False
@@ -116,6 +118,7 @@ class LocalEngine:
         except StepError as error:
             return errored(work, started_at, error.step, error.cause)
         self._running[work.job.id] = None
+        self._logs[work.job.id] = log
         try:
             async with self._surrounded(work, hidden, log) as around:
                 return await self._attempt(work, hidden, log, name, started_at, around)
@@ -127,6 +130,7 @@ class LocalEngine:
         finally:
             log.close()
             self._running.pop(work.job.id, None)
+            self._logs.pop(work.job.id, None)
             self._cancelled.discard(work.job.id)
 
     def cancel(self, job_id: str) -> None:
@@ -136,6 +140,11 @@ class LocalEngine:
             container = self._running[job_id]
             if container is not None:
                 container.kill()
+
+    def look(self, job_id: str) -> Glimpse | None:
+        """See ``Engine.look``."""
+        log = self._logs.get(job_id)
+        return glimpse(self._running.get(job_id), log) if log is not None else None
 
     async def close(self) -> None:
         """Kill what still runs and leave nothing behind; may be called twice."""

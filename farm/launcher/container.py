@@ -109,6 +109,14 @@ class Container:
         return self._exited is not None
 
     @property
+    def memory_bytes(self) -> int | None:
+        """What it takes now; None where there is no group that says so, or no longer."""
+        try:
+            return self.group.memory_bytes() if self.group is not None and not self.ended.done() else None
+        except OSError:
+            return None
+
+    @property
     def root_fd(self) -> int:
         """The container's root directory, ours until ``let_go``; -1 where it keeps none, or its command never began."""
         return self._kept[0] if self._kept else -1

@@ -38,6 +38,17 @@ class Work:
     service_images: Mapping[str, Image] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """A running attempt at one moment: the memory that its container takes, None where nobody can say; its log's last line.
+
+    The line is as it was printed, of a long one the end; empty where there is none.
+    """
+
+    memory_bytes: int | None = None
+    last_line: str = ""
+
+
 class Engine(Protocol):
     """Where attempts run."""
 
@@ -51,6 +62,10 @@ class Engine(Protocol):
 
     def cancel(self, job_id: str) -> None:
         """Kill the running attempt of ``job_id``, which then ends as ``cancelled``; nothing happens if there is none."""
+        ...
+
+    def look(self, job_id: str) -> Glimpse | None:
+        """How the running attempt of ``job_id`` is doing; None if there is none. Costs two small reads."""
         ...
 
     async def close(self) -> None:

@@ -38,6 +38,7 @@ from farm.schedule.events import (
     Waited,
 )
 from farm.schedule.exhaustion import exhausted
+from farm.schedule.standing import Standing
 from farm.schedule.state import Scheduler
 
 Complete: TypeAlias = Callable[[Job, Image], Job | str]
@@ -127,6 +128,10 @@ class Driver:
     def waiting(self) -> int:
         """Jobs that are ready, and wait for room or their turn."""
         return self._scheduler.waiting
+
+    def standing(self) -> Standing:
+        """How the run stands; see ``Scheduler.standing``."""
+        return self._scheduler.standing()
 
     def image_ready(self, key: ImageKey, image: Image) -> None:
         """Jobs that wait for ``key`` may start, on ``image``."""

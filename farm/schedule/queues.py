@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from farm.model.job import Job
 from farm.schedule.policy import Demand
+from farm.schedule.standing import Why
 
 
 class _Lane:
@@ -62,6 +63,13 @@ class Queues:
     def heads(self) -> Iterator[tuple[int, Demand]]:
         """The best rank of each demand that has a job which nothing shuts out, the best first."""
         return iter(self._heads)
+
+    def waiting(self) -> Iterator[tuple[Demand, int, Why | None]]:
+        """How many jobs of which demand wait, and what shuts them out, None where nothing does; goes through all lanes."""
+        for lane in self._lanes.values():
+            if lane.heap:
+                shut = None if self._is_open(lane) else Why.GROUP if lane.group in self._busy else Why.MAX_PARALLEL
+                yield lane.demand, len(lane.heap), shut
 
     def pop(self, demand: Demand) -> int:
         """Take out the best job of ``demand``, which runs from now on."""

@@ -12,6 +12,7 @@ fewer run at once from then on. One more may as often as all that run have ended
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
@@ -41,6 +42,7 @@ from farm.schedule.events import (
 from farm.schedule.policy import Budget, Demand
 from farm.schedule.queues import Queues
 from farm.schedule.retry import Tried
+from farm.schedule.standing import Standing, Used, Why, held_back
 
 PATIENCE = 64
 LOOKED_AT = 256
@@ -135,6 +137,21 @@ class Scheduler:
         """How many jobs may run at once just now: fewer than the budget says where the host was exhausted."""
         return self._ceiling
 
+    def standing(self) -> Standing:
+        """How the run stands, counted now: it goes through all jobs."""
+        used = Used(len(self._running), self._cpus, self._memory_bytes)
+        waiting: Counter[Why] = Counter()
+        for phase, missing in zip(self._phases, self._open_images, strict=True):
+            if phase is _Phase.WAITING:
+                waiting[Why.IMAGE if missing else Why.NEEDS] += 1
+            elif phase is _Phase.PAUSED:
+                waiting[Why.EXHAUSTED] += 1
+        for wanted, count, shut in self._queues.waiting():
+            waiting[shut or self._held_back(wanted, used)] += count
+        kept = ((key, self._kept_by(key)) for key in self._unready)
+        images = tuple(each for each in kept if each[1])
+        return Standing(self._budget, used, self._most(), waiting, images, self._stopped)
+
     def step(self, event: Event, now_s: float = 0.0) -> tuple[Command, ...]:
         """What to do because of ``event``. Events that change nothing (a second ``Interrupted``) give no commands.
 
@@ -212,9 +229,18 @@ class Scheduler:
         self._phases[index] = _Phase.QUEUED
         self._queues.push(index, self._ranks[index], job, policy.demand_of(job))
 
+    def _most(self) -> int:
+        return min(self._ceiling, self._pressed or self._ceiling)
+
+    def _held_back(self, wanted: Demand, used: Used) -> Why:
+        return held_back(wanted, self._budget, used, ceiling=self._ceiling, pressed=self._pressed)
+
+    def _kept_by(self, key: ImageKey) -> int:
+        return sum(self._phases[index] is _Phase.WAITING for index in self._unready[key])
+
     def _fill(self) -> None:
         """Start the first job that fits, again and again; stop at a first one that was passed too often."""
-        most = min(self._ceiling, self._pressed or self._ceiling)
+        most = self._most()
         while len(self._running) < most:
             chosen = self._choose()
             if chosen is None:

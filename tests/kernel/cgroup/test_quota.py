@@ -122,3 +122,15 @@ def test_io_weight_is_set_where_there_is_one(manager, put, directory):
 def _all(group):
     paths = [source for source, _ in group.view_sources() if source.startswith("/")]
     return paths + ([f"/proc/self/fd/{group.v2_fd}"] if group.v2_fd >= 0 else [])
+
+
+def test_memory_in_use_is_told_while_it_is(manager, put):
+    group = manager.acquire(Limits(memory_bytes=128 << 20))
+    before = group.memory_bytes()
+    inmate = put(group, "import signal\nhoard = b'x' * (32 << 20)\nprint('ready', flush=True)\nsignal.pause()")
+    assert inmate.line() == "ready"
+    now = group.memory_bytes()
+    assert (before is None) == (now is None)
+    if before is not None:
+        assert before < 4 << 20
+        assert 32 << 20 < now <= 128 << 20

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
-import os
-import pty
 import re
 import subprocess
 import sys
@@ -17,10 +16,11 @@ from farm.model.memory import Change, JobMemory, Memory
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunRecord
 from farm.report.closing import closing
-from farm.report.live import LiveUi
 from farm.report.terminal import PlainUi, QuietUi
+from farm.schedule.standing import Why
 from tests.unit.report.attributed import DISTROS, bad_if, run
 from tests.unit.report.runs import hostile, info, mixed, one
+from tests.unit.report.views import FakeView
 
 EVIL = "\x1b]0;x\x07\x1b[2J\u202e\r\n\x9b31m"
 HOSTILE = re.compile("[\x1b\x07\u202e\r\x9b]")
@@ -41,31 +41,6 @@ def told(make, record, run_dir):
     return stream.getvalue()
 
 
-def shown(run_dir, record, *, columns=80, end=True):
-    """What ``LiveUi`` writes to a terminal of its own over a run; without ``end``, one that is never told of its end."""
-    main, terminal = pty.openpty()
-    with open(main, "rb", buffering=0) as screen, open(terminal, "w", encoding="utf-8") as stream:
-        os.environ["COLUMNS"], before = str(columns), os.environ.get("COLUMNS")
-        try:
-            ticks = iter(range(10**6))
-            ui = LiveUi(stream, clock=lambda: float(next(ticks)))
-            ui.begin(len(record.jobs), record.info)
-            for each in record.jobs:
-                ui.started(each.job)
-                if each.outcome is not None:
-                    ui.finished(each.job, each.outcome, each.reason, each.attempts[-1] if each.attempts else None)
-            if end:
-                ui.end(record, str(run_dir))
-            stream.flush()
-        finally:
-            os.environ.pop("COLUMNS") if before is None else os.environ.update(COLUMNS=before)
-        os.write(terminal, b"\0")  # the last byte there is to read
-        text = b""
-        while not text.endswith(b"\0"):
-            text += screen.read(65536)
-    return text[:-1].decode()
-
-
 def test_an_attempt_that_is_not_the_last_is_a_line_of_its_own_and_counts_as_no_job(tmp_path):
     record = one(tmp_path, Outcome.FLAKY, b"")
     (job,) = record.jobs
@@ -84,14 +59,6 @@ def test_an_attempt_that_is_not_the_last_is_a_line_of_its_own_and_counts_as_no_j
 @pytest.mark.parametrize("make", [PlainUi, QuietUi])
 def test_D03_a_pipe_gets_no_control_character(tmp_path, make):
     assert not HOSTILE.search(told(make, hostile(EVIL), tmp_path))
-
-
-def test_D03_a_terminal_gets_no_escape_that_is_not_ours(tmp_path):
-    (tmp_path / "logs").mkdir()
-    (tmp_path / "logs" / "a").write_text(EVIL)
-    text = shown(tmp_path, hostile(EVIL))
-    ours = re.sub(r"\x1b\[(?:\?25[hl]|[0-9;]*m|[0-9]*[AJK]|2K)|\r\n|\r", "", text)
-    assert not HOSTILE.search(ours)
 
 
 def test_each_ended_job_has_a_line_with_its_reason(tmp_path):
@@ -178,28 +145,6 @@ def test_a_quiet_run_speaks_of_failures_only(tmp_path):
     assert told(QuietUi, one(tmp_path, Outcome.FAILED, b"it broke\n"), tmp_path).startswith("failed t/d.1")
 
 
-@pytest.mark.parametrize("end", [True, False])
-def test_the_cursor_is_never_left_hidden(tmp_path, end):
-    text = shown(tmp_path, mixed(tmp_path, 2, bad=2), end=end)
-    # From the last time that it is hidden, it is shown again before anything else is drawn.
-    assert "\x1b[?25h" in text
-    assert re.fullmatch(r"[^\x20-\x7e]*", re.split(r"\x1b\[\?25l", text)[-1].split("\x1b[?25h")[0])
-
-
-@pytest.mark.parametrize("columns", [20, 40, 80, 150])
-def test_a_live_line_fits_its_terminal(tmp_path, columns):
-    running = RunRecord(info(), tuple(JobRecord(each.job) for each in mixed(tmp_path, 3).jobs))
-    text = re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", shown(tmp_path, running, columns=columns, end=False))
-    drawn = [line for line in re.split(r"[\r\n]+", text) if re.search(r"\d+:\d\d|running", line)]
-    assert drawn
-    assert max(map(len, drawn)) <= columns
-
-
-def test_no_colour_where_none_is_wanted(tmp_path, monkeypatch):
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert not re.search(r"\x1b\[3\dm", shown(tmp_path, mixed(tmp_path, 2, bad=1)))
-
-
 def test_a_reader_that_goes_away_costs_the_run_nothing(tmp_path):
     code = (
         "import sys; from pathlib import Path; from tests.unit.report.runs import mixed\n"
@@ -216,3 +161,96 @@ def test_a_reader_that_goes_away_costs_the_run_nothing(tmp_path):
         pipe.stdout.close()
         assert pipe.stderr.read() == b"alive"
     assert pipe.returncode == 0
+
+
+# While it goes on
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_a_minute_without_a_line_is_one_on_how_far_the_run_is(tmp_path):
+    first, second, third = (each.job for each in mixed(tmp_path, 1).jobs[:3])
+    stream, clock = io.StringIO(), Clock()
+    ui = PlainUi(stream, clock)
+    ui.begin(3, info())
+    ui.watch(FakeView({first.id: 60.0, second.id: 180.0, third.id: None}, {Why.NEEDS: 1}))
+    ui.started(first)
+    ui.started(second)
+    clock.now_s += 59.9
+    ui.heartbeat()
+    assert len(stream.getvalue().splitlines()) == 1
+    clock.now_s += 0.1
+    ui.heartbeat()
+    ui.heartbeat()
+    _, beat = stream.getvalue().splitlines()
+    assert beat == f"[0/3] 2 running; 1 waiting: 1 for needs; longest {first.id} 1:00; about 2m00s left"
+    ui.finished(first, Outcome.PASSED, "", None)
+    clock.now_s += 59.9
+    ui.heartbeat()
+    assert len(stream.getvalue().splitlines()) == 3
+    ui.finished(third, Outcome.SKIPPED, "", None)
+    clock.now_s += 60
+    ui.heartbeat()
+    assert (
+        stream.getvalue()
+        .splitlines()[-1]
+        .startswith(f"[2/3] 1 running; 1 waiting: 1 for needs; longest {second.id} 2:59")
+    )
+
+
+def test_the_heartbeat_comes_by_itself_and_ends_with_the_run(tmp_path):
+    record = one(tmp_path, Outcome.PASSED, b"")
+    beaten = asyncio.Event()
+
+    class Stream(io.StringIO):
+        def write(self, text: str) -> int:
+            if "1 running" in text:
+                beaten.set()
+            return super().write(text)
+
+    async def go() -> str:
+        stream = Stream()
+        ui = PlainUi(stream, heartbeat_s=0.01)
+        ui.begin(1, record.info)
+        ui.watch(FakeView({}))
+        ui.started(record.jobs[0].job)
+        await asyncio.wait_for(beaten.wait(), 10)
+        ui.end(record, str(tmp_path))
+        ui.heartbeat()
+        return stream.getvalue()
+
+    assert asyncio.run(go()).splitlines()[-1] == f"report: {tmp_path}/index.html"
+
+
+def test_what_takes_long_to_prepare_is_a_line_every_ten_seconds():
+    stream, clock = io.StringIO(), Clock()
+    ui = PlainUi(stream, clock)
+    for second in range(25):
+        ui.progress("preparing d", f"line {second}")
+        clock.now_s += 1
+    ui.progress("preparing d", "")
+    for second in range(9):
+        ui.progress("preparing d", f"again {second}\x1b[2J")
+        clock.now_s += 1
+    assert stream.getvalue() == "preparing d: line 10\npreparing d: line 20\n"
+
+
+def test_a_quiet_run_says_nothing_while_it_goes_on(tmp_path):
+    (job,) = (each.job for each in one(tmp_path, Outcome.PASSED, b"").jobs)
+    stream = io.StringIO()
+    ui = QuietUi(stream)
+    ui.begin(1, info(warnings=("no pids quota",)))
+    ui.watch(FakeView({}))
+    ui.progress("preparing d", "line")
+    ui.note("a note")
+    ui.started(job)
+    ui.finished(job, Outcome.FAILED, "exit status 1", None)
+    assert stream.getvalue() == ""

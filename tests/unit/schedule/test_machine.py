@@ -33,6 +33,7 @@ from farm.schedule.events import (
     Wait,
     Waited,
 )
+from farm.schedule.standing import Why
 from farm.schedule.state import Scheduler
 from tests.unit.schedule.jobs import KEYS, MIB, make_job
 
@@ -223,6 +224,13 @@ class SchedulerMachine(RuleBasedStateMachine):
         if not self.open_images and not self.running and not self.paused:
             assert set(self.finished) == set(self.jobs)
         assert self.done == (set(self.finished) == set(self.jobs))
+
+    @invariant()
+    def what_waits_is_counted_once_and_for_a_reason(self) -> None:
+        standing = self.scheduler.standing()
+        assert standing.used.running == len(self.running)
+        assert sum(standing.waiting.values()) == len(set(self.jobs) - set(self.finished) - self.running)
+        assert (standing.waiting[Why.IMAGE] > 0) == bool(standing.images)
 
     @invariant()
     def what_could_start_has(self) -> None:
