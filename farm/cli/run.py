@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -178,13 +179,13 @@ def run(
         raise UsageError("--json belongs to --dry-run", "a run itself writes results.json into its folder")
     if resumed is not None:
         _refuse_beside_resume()
-        return _told(app.resume(given, resumed, ui(kind)))
+        return _reported(lambda: app.resume(given, resumed, ui(kind)), kind)
     if dry_run:
         return _show_plan(given, as_json=as_json)
-    outcome = app.run(given, ui(kind))
-    if outcome.exit_code == app.NOTHING_SELECTED:
+    code = _reported(lambda: app.run(given, ui(kind)), kind)
+    if code == app.NOTHING_SELECTED:
         click.echo("error: no job was selected\nfarm list shows what there is", err=True)
-    return _told(outcome)
+    return code
 
 
 @click.command()
@@ -219,7 +220,7 @@ def rerun(
     if given is None:
         click.echo("nothing to run again: every job of that run was good", err=True)
         return 5
-    return _told(run_app(given, ui(kind)))
+    return _reported(lambda: run_app(given, ui(kind)), kind)
 
 
 def _options(matrix: str, reports: str, asked: Asked | None, *, verbose: bool) -> RunOptions:
@@ -229,11 +230,23 @@ def _options(matrix: str, reports: str, asked: Asked | None, *, verbose: bool) -
     return RunOptions(matrix, options.home(), reports, asked or Asked(), tuple(sys.argv[1:]), verbose=verbose)
 
 
-def _told(outcome: RunOutcome) -> int:
-    """The exit code, after GitHub's runner was told of the run: it reads stderr as well, and programs read stdout."""
-    if outcome.record is not None and "GITHUB_ACTIONS" in os.environ:
-        from farm.app.github import tell
+def _reported(run: Callable[[], RunOutcome], kind: str) -> int:
+    """The exit code of ``run``, told to GitHub's runner as well where it runs there."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return run().exit_code
+    from farm.app.github import tell
 
+    # The runner obeys what it reads in a line after its blanks, and the end of a test's log is such lines.
+    token = "" if kind == "json" else secrets.token_hex(16)
+    if token:
+        click.echo(f"::stop-commands::{token}")
+    try:
+        outcome = run()
+    finally:
+        if token:
+            click.echo(f"::{token}::")
+    if outcome.record is not None:
+        # It reads stderr as well, and programs read stdout.
         for each in tell(outcome.record, os.environ):
             click.echo(each, err=True)
     return outcome.exit_code

@@ -297,7 +297,7 @@ def test_a_service_has_an_image_of_its_own_that_no_job_runs_on(farm, small_image
 
 
 def test_github_is_told_where_a_run_is_its(farm, monkeypatch):
-    matrix = farm.write("  unit: {run: 'exit 1'}")
+    matrix = farm.write("  unit: {run: 'echo ::error::of a test; exit 1'}")
     summary = farm.folder / "summary.md"
     for name, value in {"ACTIONS": "true", "STEP_SUMMARY": str(summary), "WORKSPACE": str(farm.folder)}.items():
         monkeypatch.setenv(f"GITHUB_{name}", value)
@@ -305,3 +305,7 @@ def test_github_is_told_where_a_run_is_its(farm, monkeypatch):
     assert done.returncode == 1
     assert "::error file=matrix.yaml,line=4,title=unit%3A 1 job bad::unit/small: exit status 1\n" in done.stderr
     assert "1 of 1 job bad" in summary.read_text()
+    # Between the two its runner obeys nothing.
+    first, *_, last = done.stdout.splitlines()
+    assert last == f"::{first.removeprefix('::stop-commands::')}::"
+    assert "::error::of a test" in done.stdout
