@@ -17,6 +17,7 @@ from farm.model.job import Attempt
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunInfo, RunRecord
 from farm.report.summary import Status, status
+from farm.report.text import line
 
 _SHOWN = 5
 _PIECE = re.compile(r"(\d+)")
@@ -38,13 +39,13 @@ def merged(parts: Sequence[RunRecord], run_id: str, *, last: bool = False) -> Me
     """
     names = list(dict.fromkeys(each.info.name for each in parts))
     if len(names) > 1:
-        raise UsageError("these are runs of several matrices", ", ".join(names), "merge those of one")
+        raise UsageError("these are runs of several matrices", ", ".join(map(line, names)), "merge those of one")
     taken: dict[str, tuple[int, JobRecord]] = {}
     apart: list[str] = []
     for job_id, found in _by_job(parts).items():
         found = _results(found)
         if not last and len({record.outcome for _, record in found}) > 1:
-            apart.append(f"{job_id}: {_told(parts, found)}")
+            apart.append(f"{line(job_id)}: {_told(parts, found)}")
         taken[job_id] = max(found, key=lambda each: _ended_at(parts[each[0]], each[1]))
     if apart:
         more = f"\nand {len(apart) - _SHOWN} more" if len(apart) > _SHOWN else ""
@@ -86,7 +87,7 @@ def _results(found: list[tuple[int, JobRecord]]) -> list[tuple[int, JobRecord]]:
 
 
 def _told(parts: Sequence[RunRecord], found: Iterable[tuple[int, JobRecord]]) -> str:
-    return ", ".join(f"{record.outcome} in {parts[number].info.id}" for number, record in found)
+    return ", ".join(f"{record.outcome} in {line(parts[number].info.id)}" for number, record in found)
 
 
 def _ended_at(part: RunRecord, record: JobRecord) -> float:

@@ -96,6 +96,13 @@ def test_what_one_part_did_not_come_to_another_did(tmp_path: Path) -> None:
     assert record.status == "interrupted"
 
 
+def test_no_terminal_obeys_what_parts_from_elsewhere_are_called(tmp_path: Path) -> None:
+    parts = [journal(tmp_path, number, {"\x1b]0;x/d": letter}) for number, letter in enumerate("PF")]
+    with pytest.raises(UsageError) as caught:
+        whole(tmp_path, *parts)
+    assert caught.value.detail.startswith("\\x1b]0;x/d: passed in ")
+
+
 def test_a_part_that_is_missing_is_said(tmp_path: Path) -> None:
     parts = [journal(tmp_path, number, {f"{number}/d": "P"}, asked=shard(number, 4)) for number in (1, 3)]
     record = whole(tmp_path, *parts)
