@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from farm.app.earlier import went_on_s
 from farm.errors import UsageError
-from farm.model.job import Attempt
+from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunInfo, RunRecord
 from farm.report.summary import Status, status
@@ -31,8 +31,10 @@ class Merged:
     sources: tuple[int, ...]
 
 
-def merged(parts: Sequence[RunRecord], run_id: str, *, last: bool = False) -> Merged:
+def merged(parts: Sequence[RunRecord], run_id: str, *, last: bool = False, every: Sequence[Job] = ()) -> Merged:
     """The run ``run_id``, of ``parts``; with ``last`` the result that ended last counts where they do not agree.
+
+    Of ``every`` job that there should be, those that no part has are there without an outcome.
 
     Jobs are in the order of their places in the matrix file, and of their ids. Raises ``UsageError`` where the parts are of
     several matrices or their results do not agree.
@@ -53,10 +55,12 @@ def merged(parts: Sequence[RunRecord], run_id: str, *, last: bool = False) -> Me
         raise UsageError(
             f"the runs do not agree on {len(apart)} of their jobs", "\n".join(apart[:_SHOWN]) + more, remedy
         )
+    for job in every:
+        taken.setdefault(job.id, (0, JobRecord(job)))
     order = sorted(taken, key=lambda job_id: _place(taken[job_id][1]))
     begun = min(each.info.started_at for each in parts)
     records = tuple(_later(taken[each][1], parts[taken[each][0]].info.started_at - begun) for each in order)
-    missing = _missing(parts)
+    missing = missing_parts(parts)
     return Merged(
         RunRecord(
             info=_info(parts, run_id, begun),
@@ -147,7 +151,7 @@ def _each(texts: Iterable[str]) -> str:
     return ", ".join(dict.fromkeys(filter(None, texts)))
 
 
-def _missing(parts: Sequence[RunRecord]) -> list[str]:
+def missing_parts(parts: Sequence[RunRecord]) -> list[str]:
     """The parts I/N that nobody named, where all are such parts of equally many."""
     shards = [each.info.asked.shard for each in parts]
     known = [each for each in shards if each is not None]

@@ -110,6 +110,18 @@ def test_a_part_that_is_missing_is_said(tmp_path: Path) -> None:
     assert record.status == "interrupted"
 
 
+def test_where_the_matrix_file_is_at_hand_the_jobs_of_missing_parts_are_there_and_not_run(tmp_path: Path) -> None:
+    matrix = tmp_path / "matrix.yaml"
+    matrix.write_text("version: 1\nname: nightly\ndistros: [host]\njobs: {a: {run: x}, b: {run: x}, c: {run: x}}\n")
+    parts = [
+        journal(tmp_path / "reports", number, jobs, asked=shard(number, 3), matrix_path=str(matrix))
+        for number, jobs in enumerate(({"a/host": "P"}, {"b/host": "P"}), 1)
+    ]
+    record = whole(tmp_path / "reports", *parts)
+    assert outcomes(record) == {"a/host": Outcome.PASSED, "b/host": Outcome.PASSED, "c/host": None}
+    assert record.status == "interrupted"
+
+
 def test_empty_parts_are_parts(tmp_path: Path) -> None:
     parts = [journal(tmp_path, 1, {"a/d": "P"}, asked=shard(1, 2)), journal(tmp_path, 2, {}, asked=shard(2, 2))]
     record = whole(tmp_path, *parts)
