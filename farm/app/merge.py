@@ -7,15 +7,19 @@ import shutil
 import stat
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from farm.app.afterwards import report
 from farm.app.folder import JOURNAL, claim_run_dir, find_run, held, is_live
-from farm.app.merging import Merged, merged
-from farm.app.options import RunOutcome, Ui
+from farm.app.merging import Merged, merged, missing_parts
+from farm.app.options import RunOptions, RunOutcome, Ui
+from farm.app.planning import plan
 from farm.errors import FarmError, UsageError
 from farm.journal import queries
 from farm.journal.writer import JournalWriter
+from farm.model.job import Job
 from farm.model.paths import safe_name
+from farm.model.run import RunRecord
 from farm.report.summary import status_of
 
 _OF_JOBS = ("logs", "artifacts")
@@ -36,9 +40,10 @@ def merge(reports: str, runs: Sequence[str], ui: Ui, *, last: bool = False) -> R
             raise UsageError("this run is still going on", each, "merge it when it has ended")
     parts = [queries.read(os.path.join(each, JOURNAL)) for each in folders]
     merged(parts, "", last=last)  # what is wrong with them is said before anything is made
+    every = _every_job(parts) if missing_parts(parts) else ()
     run_id, run_dir = claim_run_dir(reports, time.time())
     with held(run_dir):
-        whole = merged(parts, run_id, last=last)
+        whole = merged(parts, run_id, last=last, every=every)
         try:
             _write(whole, run_dir)
             _copy(whole, folders, run_dir)
@@ -51,6 +56,20 @@ def merge(reports: str, runs: Sequence[str], ui: Ui, *, last: bool = False) -> R
             raise
         record = report(run_dir, ui, replaces=[each.info.id for each in parts])
     return RunOutcome(status_of(record).exit_code, run_dir)
+
+
+def _every_job(parts: Sequence[RunRecord]) -> tuple[Job, ...]:
+    """The jobs that the parts were dealt, where the matrix file is still where one of them had it; none where it is not."""
+    info = parts[0].info
+    for path in dict.fromkeys(each.info.matrix_path for each in parts):
+        asked = replace(info.asked, shard=None, last_failed=False, baseline=None)
+        try:
+            planned = plan(RunOptions(path, "", os.path.dirname(path), asked, lenient=True), lambda _: None)
+        except (FarmError, OSError):
+            continue
+        if planned.matrix.name == info.name and not info.asked.last_failed:
+            return planned.jobs
+    return ()
 
 
 def _write(whole: Merged, run_dir: str) -> None:

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 
 from farm.app.earlier import went_on_s
 from farm.errors import UsageError
-from farm.model.job import Attempt
+from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunInfo, RunRecord
 from farm.report.summary import Status, status
+from farm.report.text import line
 
 _SHOWN = 5
 _PIECE = re.compile(r"(\d+)")
@@ -30,21 +31,23 @@ class Merged:
     sources: tuple[int, ...]
 
 
-def merged(parts: Sequence[RunRecord], run_id: str, *, last: bool = False) -> Merged:
+def merged(parts: Sequence[RunRecord], run_id: str, *, last: bool = False, every: Sequence[Job] = ()) -> Merged:
     """The run ``run_id``, of ``parts``; with ``last`` the result that ended last counts where they do not agree.
+
+    Of ``every`` job that there should be, those that no part has are there without an outcome.
 
     Jobs are in the order of their places in the matrix file, and of their ids. Raises ``UsageError`` where the parts are of
     several matrices or their results do not agree.
     """
     names = list(dict.fromkeys(each.info.name for each in parts))
     if len(names) > 1:
-        raise UsageError("these are runs of several matrices", ", ".join(names), "merge those of one")
+        raise UsageError("these are runs of several matrices", ", ".join(map(line, names)), "merge those of one")
     taken: dict[str, tuple[int, JobRecord]] = {}
     apart: list[str] = []
     for job_id, found in _by_job(parts).items():
         found = _results(found)
         if not last and len({record.outcome for _, record in found}) > 1:
-            apart.append(f"{job_id}: {_told(parts, found)}")
+            apart.append(f"{line(job_id)}: {_told(parts, found)}")
         taken[job_id] = max(found, key=lambda each: _ended_at(parts[each[0]], each[1]))
     if apart:
         more = f"\nand {len(apart) - _SHOWN} more" if len(apart) > _SHOWN else ""
@@ -52,10 +55,12 @@ def merged(parts: Sequence[RunRecord], run_id: str, *, last: bool = False) -> Me
         raise UsageError(
             f"the runs do not agree on {len(apart)} of their jobs", "\n".join(apart[:_SHOWN]) + more, remedy
         )
+    for job in every:
+        taken.setdefault(job.id, (0, JobRecord(job)))
     order = sorted(taken, key=lambda job_id: _place(taken[job_id][1]))
     begun = min(each.info.started_at for each in parts)
     records = tuple(_later(taken[each][1], parts[taken[each][0]].info.started_at - begun) for each in order)
-    missing = _missing(parts)
+    missing = missing_parts(parts)
     return Merged(
         RunRecord(
             info=_info(parts, run_id, begun),
@@ -86,7 +91,7 @@ def _results(found: list[tuple[int, JobRecord]]) -> list[tuple[int, JobRecord]]:
 
 
 def _told(parts: Sequence[RunRecord], found: Iterable[tuple[int, JobRecord]]) -> str:
-    return ", ".join(f"{record.outcome} in {parts[number].info.id}" for number, record in found)
+    return ", ".join(f"{record.outcome} in {line(parts[number].info.id)}" for number, record in found)
 
 
 def _ended_at(part: RunRecord, record: JobRecord) -> float:
@@ -146,7 +151,7 @@ def _each(texts: Iterable[str]) -> str:
     return ", ".join(dict.fromkeys(filter(None, texts)))
 
 
-def _missing(parts: Sequence[RunRecord]) -> list[str]:
+def missing_parts(parts: Sequence[RunRecord]) -> list[str]:
     """The parts I/N that nobody named, where all are such parts of equally many."""
     shards = [each.info.asked.shard for each in parts]
     known = [each for each in shards if each is not None]

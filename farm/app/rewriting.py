@@ -9,6 +9,7 @@ from farm.app.folder import JOURNAL, find_run, is_live
 from farm.app.recalling import recalled
 from farm.journal import queries
 from farm.report.summary import Status, status_of
+from farm.report.text import line
 from farm.report.write import write_all
 
 
@@ -20,9 +21,10 @@ def rewrite(reports: str, run: str, note: Callable[[str], None]) -> str:
     """
     run_dir = find_run(reports, run)
     record = queries.read(os.path.join(run_dir, JOURNAL))
+    name = line(record.info.id)
     if is_live(run_dir):
-        note(f"{record.info.id} is still going on: the report has what has ended by now")
+        note(f"{name} is still going on: the report has what has ended by now")
     elif status_of(record) is Status.ABORTED:
-        note(f"{record.info.id} was killed: farm run --resume {record.info.id} goes on with it")
+        note(f"{name} was killed: farm run --resume {name} goes on with it")
     write_all(run_dir, record, recalled(run_dir, record, note))
     return os.path.join(run_dir, "index.html")

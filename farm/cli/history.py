@@ -1,4 +1,4 @@
-"""``history``, ``flaky`` and ``diff``: what the history of a folder of reports has to say."""
+"""``history`` and ``flaky``: what the history of a folder of reports has to say."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import json
 import os
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,21 +16,9 @@ from farm.cli import complete, options, tables
 from farm.errors import UsageError
 
 if TYPE_CHECKING:
-    from farm.app.comparing import Difference
-    from farm.app.sides import Ended, Side
     from farm.journal.history_reader import End, HistoryReader, PastRun
     from farm.journal.trends import Trend
     from farm.model.outcome import Outcome
-
-_Command = TypeVar("_Command", bound=Callable[..., object])
-
-
-def reports_folder(command: _Command) -> _Command:
-    """``--reports``."""
-    option = click.option(
-        "--reports", default="reports", show_default=True, metavar="DIR", is_eager=True, help="Where reports are."
-    )
-    return option(command)
 
 
 @click.command()
@@ -39,7 +26,7 @@ def reports_folder(command: _Command) -> _Command:
 @click.option(
     "-n", "--last", type=click.IntRange(1), default=30, show_default=True, metavar="N", help="So many results."
 )
-@reports_folder
+@options.reports_folder
 @options.table_format
 @options.as_json
 def history(job: str, last: int, reports: str, style: str, as_json: bool) -> None:
@@ -79,7 +66,7 @@ def history(job: str, last: int, reports: str, style: str, as_json: bool) -> Non
 @click.option(
     "-n", "--most", type=click.IntRange(1), default=50, show_default=True, metavar="N", help="So many at most."
 )
-@reports_folder
+@options.reports_folder
 @options.table_format
 @options.as_json
 def flaky(most: int, reports: str, style: str, as_json: bool) -> None:
@@ -104,42 +91,6 @@ def flaky(most: int, reports: str, style: str, as_json: bool) -> None:
         _table_of_trends(trends[:most], style)
         if len(trends) > most:
             click.echo(f"and {len(trends) - most} more")
-
-
-@click.command()
-@click.argument("before", metavar="RUN", shell_complete=complete.complete_runs)
-@click.argument("after", metavar="[RUN]", default="latest", shell_complete=complete.complete_runs)
-@reports_folder
-@options.table_format
-@options.as_json
-def diff(before: str, after: str, reports: str, style: str, as_json: bool) -> int:
-    """Show what differs between two runs.
-
-    Outcomes that changed, jobs that only one of them has, and durations that are half as long again or more, and by a second.
-    RUN is an id, the beginning of one, latest, or the path of a run's folder; the second is latest where it is left out.
-
-    Exit codes: 0 where nothing got worse, 1 where a job is bad in the second run that was not in the first.
-
-    \b
-    farm diff 20260102T030405Z latest
-    farm diff 20260102T030405Z ./from-ci/20260103T030405Z-51d0 --json
-    """
-    from farm.app.comparing import differences, still
-    from farm.app.sides import side
-
-    old, new = side(reports, before), side(reports, after)
-    found = differences(old, new)
-    if as_json:
-        document = {
-            "before": old.id,
-            "after": new.id,
-            "still": still(old, new),
-            "differences": [_difference_document(each) for each in found],
-        }
-        click.echo(json.dumps(document, indent=2))
-    else:
-        _table_of_differences(found, old, new, style)
-    return 1 if any(each.worse for each in found) else 0
 
 
 @contextmanager
@@ -212,37 +163,6 @@ def _table_of_trends(trends: Sequence[Trend], style: str) -> None:
         for each in trends
     ]
     click.echo(tables.table(rows, header, style, [None] * (len(header) - 1), tables.columns()))
-
-
-def _table_of_differences(found: Sequence[Difference], old: Side, new: Side, style: str) -> None:
-    from farm.app.comparing import What, still
-    from farm.report.text import line
-
-    if found:
-        rows = [[each.what, _told(each.before), _told(each.after), _factor(each), line(each.job_id)] for each in found]
-        header = ("", "before", "after", "times", "job")
-        click.echo(tables.table(rows, header, style, (None,) * 4, tables.columns()))
-    counted = Counter(each.what for each in found)
-    parts = [f"{counted[each]} {each}" for each in What if counted[each]]
-    parts.append(f"{still(old, new)} still failing")
-    click.echo(f"{', '.join(parts)}: {line(new.id)} against {line(old.id)}")
-
-
-def _told(ended: Ended | None) -> str:
-    from farm.units import format_duration
-
-    return f"{ended.outcome}  {format_duration(ended.duration_s)}" if ended is not None else ""
-
-
-def _factor(difference: Difference) -> str:
-    return f"{difference.factor:.2g}" if difference.what in ("slower", "faster") else ""
-
-
-def _difference_document(each: Difference) -> dict[str, object]:
-    def ended(side: Ended | None) -> dict[str, object] | None:
-        return None if side is None else {"outcome": side.outcome, "duration_s": side.duration_s}
-
-    return {"job": each.job_id, "what": each.what, "before": ended(each.before), "after": ended(each.after)}
 
 
 def _ended_document(end: End) -> dict[str, object]:

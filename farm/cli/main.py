@@ -14,7 +14,7 @@ import traceback
 import click
 
 from farm import __version__
-from farm.cli import complete, explain, history, host, images, init, listing, past, reports, shell
+from farm.cli import complete, diff, explain, history, host, images, init, listing, past, reports, shell
 from farm.cli import run as runs
 from farm.errors import FarmError, UsageError
 
@@ -42,7 +42,7 @@ cli.add_command(past.logs)
 cli.add_command(past.repro)
 cli.add_command(reports.report)
 cli.add_command(reports.merge)
-cli.add_command(history.diff)
+cli.add_command(diff.diff)
 cli.add_command(history.history)
 cli.add_command(history.flaky)
 cli.add_command(shell.shell)

@@ -126,6 +126,14 @@ def matrix_file(command: _Command) -> _Command:
     return option(command)
 
 
+def reports_folder(command: _Command) -> _Command:
+    """``--reports``, where they are; known before what completes the arguments looks into it."""
+    option = click.option(
+        "--reports", default="reports", show_default=True, metavar="DIR", is_eager=True, help="Where reports are."
+    )
+    return option(command)
+
+
 def as_json(command: _Command) -> _Command:
     """``--json``: for programs."""
     return click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")(command)

@@ -11,14 +11,13 @@ from urllib.parse import quote
 import click
 
 from farm.cli import complete, options
-from farm.cli.history import reports_folder
 from farm.units import format_bytes
 
 
 @click.command()
 @click.argument("run", shell_complete=complete.complete_runs)
 @click.option("--open", "opens", is_flag=True, help="And open it in a browser.")
-@reports_folder
+@options.reports_folder
 def report(run: str, opens: bool, reports: str) -> int:
     """Write the report of RUN anew, and print its path.
 
@@ -45,7 +44,7 @@ def report(run: str, opens: bool, reports: str) -> int:
 @click.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, shell_complete=complete.complete_runs)
 @click.option("--last", is_flag=True, help="Where they do not agree on a job, what ended last counts.")
-@reports_folder
+@options.reports_folder
 @options.as_json
 def merge(runs: tuple[str, ...], last: bool, reports: str, as_json: bool) -> int:
     """Make one run of several, with one report.

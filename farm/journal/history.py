@@ -83,7 +83,7 @@ def record(
         seen: set[int] = set()
         for name in replaces:
             if name != run:
-                seen |= _removed(db, name)
+                seen |= _removed(db, spelt(name))
         known = db.execute("SELECT id FROM run WHERE name = ?", (run,)).fetchone()
         seen |= _removed(db, run)
         number = known[0] if known else free_number(db, started_at)

@@ -54,6 +54,7 @@ def journal(
     killed: bool = False,
     hostname: str = "build7",
     where: Mapping[str, str] | None = None,
+    matrix_path: str = "/nowhere/matrix.yaml",
 ) -> Path:
     """The folder of a run of ``jobs``, each with the letter of its outcome, as it is before its report is made.
 
@@ -62,7 +63,8 @@ def journal(
     run_dir = reports / run_id(number)
     run_dir.mkdir(parents=True)
     started_at = 1_767_323_045.0 + number
-    about = info(id=run_id(number), name=name, started_at=started_at, hostname=hostname, asked=asked or Asked())
+    known = {"id": run_id(number), "name": name, "started_at": started_at, "hostname": hostname}
+    about = info(**known, matrix_path=matrix_path, asked=asked or Asked())
     outcomes = {job_id: LETTERS[letter] for job_id, letter in jobs.items()}
     with JournalWriter(str(run_dir / JOURNAL)) as writer:
         writer.begin(about, [job(each, (where or {}).get(each, "")) for each in jobs])

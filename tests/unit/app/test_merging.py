@@ -96,10 +96,29 @@ def test_what_one_part_did_not_come_to_another_did(tmp_path: Path) -> None:
     assert record.status == "interrupted"
 
 
+def test_no_terminal_obeys_what_parts_from_elsewhere_are_called(tmp_path: Path) -> None:
+    parts = [journal(tmp_path, number, {"\x1b]0;x/d": letter}) for number, letter in enumerate("PF")]
+    with pytest.raises(UsageError) as caught:
+        whole(tmp_path, *parts)
+    assert caught.value.detail.startswith("\\x1b]0;x/d: passed in ")
+
+
 def test_a_part_that_is_missing_is_said(tmp_path: Path) -> None:
     parts = [journal(tmp_path, number, {f"{number}/d": "P"}, asked=shard(number, 4)) for number in (1, 3)]
     record = whole(tmp_path, *parts)
     assert record.notes[-1] == ("merged", "not there: the parts 2/4, 4/4; their jobs were not run")
+    assert record.status == "interrupted"
+
+
+def test_where_the_matrix_file_is_at_hand_the_jobs_of_missing_parts_are_there_and_not_run(tmp_path: Path) -> None:
+    matrix = tmp_path / "matrix.yaml"
+    matrix.write_text("version: 1\nname: nightly\ndistros: [host]\njobs: {a: {run: x}, b: {run: x}, c: {run: x}}\n")
+    parts = [
+        journal(tmp_path / "reports", number, jobs, asked=shard(number, 3), matrix_path=str(matrix))
+        for number, jobs in enumerate(({"a/host": "P"}, {"b/host": "P"}), 1)
+    ]
+    record = whole(tmp_path / "reports", *parts)
+    assert outcomes(record) == {"a/host": Outcome.PASSED, "b/host": Outcome.PASSED, "c/host": None}
     assert record.status == "interrupted"
 
 

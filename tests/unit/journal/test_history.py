@@ -108,7 +108,7 @@ def test_a_run_that_was_merged_replaces_its_parts_and_counts_once(path):
     history.record(path, "r1", 1.0, [passed("a", 10.0)])
     history.record(path, "r2", 2.0, [failed("b", 10.0)])
     history.record(
-        path, "m", 1.0, [passed("a", 99.0), failed("b", 99.0), passed("c", 1.0)], replaces=["r1", "r2", "r9"]
+        path, "m", 1.0, [passed("a", 99.0), failed("b", 99.0), passed("c", 1.0)], replaces=["r1", "r2", "r9", "\udce9"]
     )
     assert history.read(path) == Past({"a": 10.0, "b": 10.0, "c": 1.0}, frozenset({"b"}))
     assert sorted(rows(path)) == [("m", "a", "passed"), ("m", "b", "failed"), ("m", "c", "passed")]
