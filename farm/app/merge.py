@@ -76,6 +76,10 @@ def _write(whole: Merged, run_dir: str) -> None:
     record = whole.record
     with JournalWriter(os.path.join(run_dir, JOURNAL)) as journal:
         journal.begin(record.info, [each.job for each in record.jobs])
+        for image in record.images:
+            journal.image(image)
+        for sample in record.samples:
+            journal.sample(sample)
         for each in record.jobs:
             for attempt in each.attempts:
                 journal.attempt(attempt)

@@ -15,7 +15,7 @@ from farm.app.earlier import went_on_s
 from farm.errors import UsageError
 from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
-from farm.model.run import JobRecord, RunInfo, RunRecord
+from farm.model.run import JobRecord, RunInfo, RunRecord, Sample
 from farm.report.summary import Status, status
 from farm.report.text import line
 
@@ -68,6 +68,8 @@ def merged(parts: Sequence[RunRecord], run_id: str, *, last: bool = False, every
             notes=(*_notes(parts), *_warnings(missing)),
             duration_s=max(each.info.started_at + _went_on_s(each) for each in parts) - begun,
             status=_status(parts, records, incomplete=bool(missing)),
+            images=tuple({(each.digest, each.distro): each for part in parts for each in part.images}.values()),
+            samples=_samples(parts, begun),
         ),
         tuple(taken[each][0] for each in order),
     )
@@ -115,6 +117,14 @@ def _later(record: JobRecord, by_s: float) -> JobRecord:
         return attempt if attempt.began_s is None else replace(attempt, began_s=attempt.began_s + by_s)
 
     return replace(record, attempts=tuple(map(moved, record.attempts)))
+
+
+def _samples(parts: Sequence[RunRecord], begun: float) -> tuple[Sample, ...]:
+    """Of one host those of all parts; of several none, for there is no host that they would be of."""
+    if len({each.info.hostname for each in parts}) > 1:
+        return ()
+    found = [replace(each, at_s=each.at_s + part.info.started_at - begun) for part in parts for each in part.samples]
+    return tuple(sorted(found, key=lambda each: each.at_s))
 
 
 def _went_on_s(part: RunRecord) -> float:

@@ -11,11 +11,12 @@ from pathlib import Path
 from farm.app.afterwards import report
 from farm.app.folder import JOURNAL
 from farm.journal.writer import JournalWriter
+from farm.model.distro import Facts
 from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
 from farm.model.paths import safe_name
 from farm.model.rules import Shard
-from farm.model.run import Asked
+from farm.model.run import Asked, Sample, UsedImage
 from farm.report.summary import status
 from farm.report.terminal import PlainUi
 from tests.unit.report.runs import info
@@ -68,6 +69,8 @@ def journal(
     outcomes = {job_id: LETTERS[letter] for job_id, letter in jobs.items()}
     with JournalWriter(str(run_dir / JOURNAL)) as writer:
         writer.begin(about, [job(each, (where or {}).get(each, "")) for each in jobs])
+        writer.image(UsedImage("0" * 64, "d", "d.tar", Facts(id="d")))
+        writer.sample(Sample(1.0, 0.5, 1 << 30, 1, 0))
         for job_id, outcome in outcomes.items():
             if outcome is None or outcome is Outcome.CANCELLED:
                 if outcome is not None:

@@ -53,10 +53,18 @@ def test_parts_of_two_hosts_are_one_run(tmp_path: Path) -> None:
     run_dir = reports / record.info.id
     assert (run_dir / record.jobs[2].attempts[0].log_path).read_text() == f"{run_id(10)} says failed\n"
     assert (run_dir / "artifacts/b@d/1/core").read_text() == f"{run_id(14)} core\n"
+    assert [each.distro for each in record.images] == ["d"]
+    assert record.samples == (), "of two hosts"
     with reading(str(reports / history.FILE)) as found:
         assert found is not None
         (run,) = found.runs
     assert (run.id, run.whole, run.shard, run.status) == (record.info.id, True, "", "bad")
+
+
+def test_what_one_host_was_like_is_told_of_all_parts(tmp_path: Path) -> None:
+    first = journal(tmp_path / "one", 10, {"a/d": "P"}, asked=shard(1, 2))
+    second = journal(tmp_path / "one", 14, {"b/d": "P"}, asked=shard(2, 2))
+    assert [each.at_s for each in whole(tmp_path / "reports", first, second).samples] == [1.0, 5.0]
 
 
 def test_in_the_history_it_takes_the_place_of_its_parts_and_they_are_not_its_past(tmp_path: Path) -> None:
