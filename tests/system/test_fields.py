@@ -122,7 +122,7 @@ JOBS = """
     mounts: [{source: "out-{{ distro.name }}", target: /rw, mode: rw}]
     run: mkdir /rw/turn; sleep 0.01; rmdir /rw/turn
   fast: {strategy: {fail-fast: true, max-parallel: 1, matrix: {n: [1, 2]}}, run: exit 3}
-  urgent: {priority: 100, run: "true"}
+  urgent: {priority: 100, resources: {cpus: 0.1, memory: 16M}, run: "true"}  # no other fits where it does not
 env: {HOST_NETWORK: NETWORK}
 defaults: {env: {LEVEL: defaults, KEPT: "{{ distro.name }}"}}
 """
