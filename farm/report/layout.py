@@ -84,7 +84,11 @@ def screen(moment: Moment, columns: int, lines: int, glyphs: Glyphs = Glyphs()) 
         found.append(Text(f"  {in_use(moment.standing)}", "dim"))
         if said := waits(moment.standing):
             found.append(Text(f"  {said}", "dim"))
-    found += [_going(each, cells, glyphs) for each in moment.going[-_most_going(lines) :]]
+    going = moment.going[-_most_going(lines) :]
+    what_cells = min(
+        max((len(safe.line(each.what)) for each in going), default=0), max(8, cells // 2 - _TIME_CELLS - 2)
+    )
+    found += [_going(each, what_cells, glyphs) for each in going]
     found += [_row(each, moment.name_cells, cells, glyphs) for each in moment.rows]
     if moment.running > len(moment.rows) > 0:
         found.append(Text(f"{'':{_TIME_CELLS + _MEMORY_CELLS + 2}}and {moment.running - len(moment.rows)} more", "dim"))
@@ -124,10 +128,9 @@ def _head(moment: Moment, cells: int, glyphs: Glyphs) -> Text:
     return found
 
 
-def _going(going: Going, cells: int, glyphs: Glyphs) -> Text:
+def _going(going: Going, what_cells: int, glyphs: Glyphs) -> Text:
     found = Text().append(f"{clock(going.elapsed_s):>{_TIME_CELLS}}  ", "dim")
-    most = max(8, cells // 2 - found.cell_len)
-    found.append(fitted(safe.line(going.what), most, glyphs.gap), "cyan")
+    found.append(f"{fitted(safe.line(going.what), what_cells, glyphs.gap):{what_cells}}", "cyan")
     return found.append(f"  {safe.line(going.text)}", "dim")
 
 

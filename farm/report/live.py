@@ -33,7 +33,7 @@ from farm.schedule.standing import Standing
 
 _PERIOD_S = 0.25
 _LOG_LINES = 5  # of a failure, at once; there are more of them at the end
-_JOBS_COUNTED_A_SECOND = 50_000  # by looking how the run stands, which goes through all of them
+_JOBS_COUNTED_A_SECOND = 20_000  # by looking how the run stands, which goes through all of them
 
 
 class LiveUi(QuietUi):
