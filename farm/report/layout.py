@@ -58,6 +58,7 @@ class Moment:
     name_cells: int
     rows: tuple[Row, ...] = ()
     going: tuple[Going, ...] = ()
+    cancelled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +117,11 @@ def _head(moment: Moment, cells: int, glyphs: Glyphs) -> Text:
     found = Text()
     if bar >= _LEAST_BAR and moment.total:
         full = bar * moment.done // moment.total
-        red = min(full, max(1, full * moment.bad // moment.done)) if moment.bad and moment.done else 0
-        found.append(glyphs.full * red, "red").append(glyphs.full * (full - red), "green")
-        found.append(glyphs.full * (bar - full), "dim").append("  ")
+        red = _part(full, moment.bad, moment.done)
+        yellow = min(full - red, _part(full, moment.cancelled, moment.done))
+        for length, style in ((red, "red"), (yellow, "yellow"), (full - red - yellow, "green"), (bar - full, "dim")):
+            found.append(glyphs.full * length, style)
+        found.append("  ")
     found.append(f"{moment.done}/{moment.total}", "bold")
     if moment.bad:
         found.append(f"  {moment.bad} bad", "bold red")
@@ -126,6 +129,11 @@ def _head(moment: Moment, cells: int, glyphs: Glyphs) -> Text:
     if moment.left_s is not None and moment.done < moment.total:
         found.append(f", {left(moment.left_s)}")
     return found
+
+
+def _part(cells: int, count: int, of: int) -> int:
+    """What of ``cells`` shows ``count`` of so many: one at least, for something is seen of the few as well."""
+    return min(cells, max(1, cells * count // of)) if count else 0
 
 
 def _going(going: Going, what_cells: int, glyphs: Glyphs) -> Text:

@@ -53,7 +53,7 @@ class LiveUi(QuietUi):
         self._running: dict[str, float] = {}
         self._going: dict[str, tuple[float, str]] = {}
         self._above: list[str] = []
-        self._total = self._done = self._bad = self._name_cells = 0
+        self._total = self._done = self._bad = self._cancelled = self._name_cells = 0
         self._begun_at = 0.0
         self._drawn_at = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
@@ -90,6 +90,7 @@ class LiveUi(QuietUi):
     def finished(self, job: Job, outcome: Outcome, reason: str, attempt: Attempt | None) -> None:
         self._running.pop(job.id, None)
         self._done += 1
+        self._cancelled += outcome is Outcome.CANCELLED
         if self._estimate is not None:
             self._estimate.finished(job.id, self._clock())
         if outcome.bad:
@@ -164,6 +165,7 @@ class LiveUi(QuietUi):
             standing=self._stands(now_s),
             running=len(self._running),
             name_cells=self._name_cells,
+            cancelled=self._cancelled,
             rows=tuple(rows),
             going=tuple(Going(what, now_s - since_s, text) for what, (since_s, text) in self._going.items()),
         )
