@@ -100,7 +100,7 @@ class LiveUi(QuietUi):
         self._draw()
 
     def progress(self, what: str, text: str) -> None:
-        if text:
+        if text and not self._ended:
             since_s, _ = self._going.get(what, (self._clock(), ""))
             self._going[what] = (since_s, text)
         else:
@@ -111,6 +111,7 @@ class LiveUi(QuietUi):
         self._print(paragraph(text))
 
     def end(self, record: RunRecord, run_dir: str) -> None:
+        self._ended = True
         self._stop()
         self._write(closing_words(record, run_dir, colour=self._colour()))
 
