@@ -76,13 +76,15 @@ class JsonUi(QuietUi):
         )
 
     def progress(self, what: str, text: str) -> None:
-        self._tell("progress", what=what, text=text, over=not text)
+        if not self._ended:
+            self._tell("progress", what=what, text=text, over=not text)
 
     def note(self, text: str) -> None:
         self._tell("note", text=text)
 
     def end(self, record: RunRecord, run_dir: str, memory: Memory = NO_MEMORY) -> None:
         changes = Counter(each.change for each in memory.jobs.values())
+        self._ended = True
         status = summary.status_of(record)
         self._tell(
             "end",

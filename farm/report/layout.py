@@ -58,6 +58,7 @@ class Moment:
     name_cells: int
     rows: tuple[Row, ...] = ()
     going: tuple[Going, ...] = ()
+    cancelled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,11 @@ def screen(moment: Moment, columns: int, lines: int, glyphs: Glyphs = Glyphs()) 
         found.append(Text(f"  {in_use(moment.standing)}", "dim"))
         if said := waits(moment.standing):
             found.append(Text(f"  {said}", "dim"))
-    found += [_going(each, cells, glyphs) for each in moment.going[-_most_going(lines) :]]
+    going = moment.going[-_most_going(lines) :]
+    what_cells = min(
+        max((len(safe.line(each.what)) for each in going), default=0), max(8, cells // 2 - _TIME_CELLS - 2)
+    )
+    found += [_going(each, what_cells, glyphs) for each in going]
     found += [_row(each, moment.name_cells, cells, glyphs) for each in moment.rows]
     if moment.running > len(moment.rows) > 0:
         found.append(Text(f"{'':{_TIME_CELLS + _MEMORY_CELLS + 2}}and {moment.running - len(moment.rows)} more", "dim"))
@@ -112,9 +117,11 @@ def _head(moment: Moment, cells: int, glyphs: Glyphs) -> Text:
     found = Text()
     if bar >= _LEAST_BAR and moment.total:
         full = bar * moment.done // moment.total
-        red = min(full, max(1, full * moment.bad // moment.done)) if moment.bad and moment.done else 0
-        found.append(glyphs.full * red, "red").append(glyphs.full * (full - red), "green")
-        found.append(glyphs.full * (bar - full), "dim").append("  ")
+        red = _part(full, moment.bad, moment.done)
+        yellow = min(full - red, _part(full, moment.cancelled, moment.done))
+        for length, style in ((red, "red"), (yellow, "yellow"), (full - red - yellow, "green"), (bar - full, "dim")):
+            found.append(glyphs.full * length, style)
+        found.append("  ")
     found.append(f"{moment.done}/{moment.total}", "bold")
     if moment.bad:
         found.append(f"  {moment.bad} bad", "bold red")
@@ -124,10 +131,14 @@ def _head(moment: Moment, cells: int, glyphs: Glyphs) -> Text:
     return found
 
 
-def _going(going: Going, cells: int, glyphs: Glyphs) -> Text:
+def _part(cells: int, count: int, of: int) -> int:
+    """What of ``cells`` shows ``count`` of so many: one at least, for something is seen of the few as well."""
+    return min(cells, max(1, cells * count // of)) if count else 0
+
+
+def _going(going: Going, what_cells: int, glyphs: Glyphs) -> Text:
     found = Text().append(f"{clock(going.elapsed_s):>{_TIME_CELLS}}  ", "dim")
-    most = max(8, cells // 2 - found.cell_len)
-    found.append(fitted(safe.line(going.what), most, glyphs.gap), "cyan")
+    found.append(f"{fitted(safe.line(going.what), what_cells, glyphs.gap):{what_cells}}", "cyan")
     return found.append(f"  {safe.line(going.text)}", "dim")
 
 

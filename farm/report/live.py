@@ -34,7 +34,7 @@ from farm.schedule.standing import Standing
 
 _PERIOD_S = 0.25
 _LOG_LINES = 5  # of a failure, at once; there are more of them at the end
-_JOBS_COUNTED_A_SECOND = 50_000  # by looking how the run stands, which goes through all of them
+_JOBS_COUNTED_A_SECOND = 20_000  # by looking how the run stands, which goes through all of them
 
 
 class LiveUi(QuietUi):
@@ -54,7 +54,7 @@ class LiveUi(QuietUi):
         self._running: dict[str, float] = {}
         self._going: dict[str, tuple[float, str]] = {}
         self._above: list[str] = []
-        self._total = self._done = self._bad = self._name_cells = 0
+        self._total = self._done = self._bad = self._cancelled = self._name_cells = 0
         self._begun_at = 0.0
         self._drawn_at = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
@@ -91,6 +91,7 @@ class LiveUi(QuietUi):
     def finished(self, job: Job, outcome: Outcome, reason: str, attempt: Attempt | None) -> None:
         self._running.pop(job.id, None)
         self._done += 1
+        self._cancelled += outcome is Outcome.CANCELLED
         if self._estimate is not None:
             self._estimate.finished(job.id, self._clock())
         if outcome.bad:
@@ -100,7 +101,7 @@ class LiveUi(QuietUi):
         self._draw()
 
     def progress(self, what: str, text: str) -> None:
-        if text:
+        if text and not self._ended:
             since_s, _ = self._going.get(what, (self._clock(), ""))
             self._going[what] = (since_s, text)
         else:
@@ -111,6 +112,7 @@ class LiveUi(QuietUi):
         self._print(paragraph(text))
 
     def end(self, record: RunRecord, run_dir: str, memory: Memory = NO_MEMORY) -> None:
+        self._ended = True
         self._stop()
         self._write(closing_words(record, run_dir, memory, colour=self._colour()))
 
@@ -165,6 +167,7 @@ class LiveUi(QuietUi):
             standing=self._stands(now_s),
             running=len(self._running),
             name_cells=self._name_cells,
+            cancelled=self._cancelled,
             rows=tuple(rows),
             going=tuple(Going(what, now_s - since_s, text) for what, (since_s, text) in self._going.items()),
         )

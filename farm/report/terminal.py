@@ -34,6 +34,7 @@ class QuietUi:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._ended = False  # what is given up may still have something to tell
 
     def begin(self, total: int, info: RunInfo) -> None:
         pass
@@ -125,7 +126,7 @@ class PlainUi(QuietUi):
 
     def progress(self, what: str, text: str) -> None:
         now_s = self._clock()
-        if not text:
+        if not text or self._ended:
             self._next_s.pop(what, None)
         elif now_s >= self._next_s.setdefault(what, now_s + _PROGRESS_EVERY_S):
             self._next_s[what] = now_s + _PROGRESS_EVERY_S
@@ -138,6 +139,7 @@ class PlainUi(QuietUi):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._ended = True
         self._view = None
         self._write(closing_words(record, run_dir, memory, colour=self._colour()))
 

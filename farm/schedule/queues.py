@@ -68,7 +68,7 @@ class Queues:
         """How many jobs of which demand wait, and what shuts them out, None where nothing does; goes through all lanes."""
         for lane in self._lanes.values():
             if lane.heap:
-                shut = None if self._is_open(lane) else Why.GROUP if lane.group in self._busy else Why.MAX_PARALLEL
+                shut = Why.MAX_PARALLEL if self._is_full(lane) else Why.GROUP if lane.group in self._busy else None
                 yield lane.demand, len(lane.heap), shut
 
     def pop(self, demand: Demand) -> int:
@@ -115,8 +115,11 @@ class Queues:
             self._list(each)
 
     def _is_open(self, lane: _Lane) -> bool:
+        return not self._is_full(lane) and lane.group not in self._busy
+
+    def _is_full(self, lane: _Lane) -> bool:
         most = self._most.get(lane.test)
-        return (most is None or self._running.get(lane.test, 0) < most) and lane.group not in self._busy
+        return most is not None and self._running.get(lane.test, 0) >= most
 
     def _list(self, lane: _Lane) -> None:
         """Bring the two lists up to date with ``lane``."""

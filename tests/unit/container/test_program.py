@@ -41,6 +41,9 @@ class FakeGroup:
     def usage(self) -> Usage:
         raise AssertionError
 
+    def memory_bytes(self) -> int | None:
+        raise AssertionError
+
     def pids(self) -> tuple[int, ...]:
         raise AssertionError
 

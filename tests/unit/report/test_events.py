@@ -39,6 +39,7 @@ def told(record, run_dir) -> list[dict[str, object]]:
         if each.outcome is not None:
             ui.finished(each.job, each.outcome, each.reason, each.attempts[-1] if each.attempts else None)
     ui.end(record, str(run_dir))
+    ui.progress("preparing d", "given up")
     text = stream.getvalue()
     assert text.isascii()
     assert text.endswith("\n")
@@ -53,6 +54,7 @@ def test_each_line_has_the_keys_that_the_docs_promise(tmp_path, kind) -> None:
     common = keys.pop("every")
     attempt = keys.pop("attempt")
     assert {each["event"] for each in lines} == set(keys)
+    assert lines[-1]["event"] == "end"
     for each in lines:
         assert set(each) == common | keys[each["event"]]
         if each.get("attempt") is not None:

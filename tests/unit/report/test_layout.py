@@ -65,6 +65,12 @@ def test_bad_jobs_are_seen_on_the_bar_however_few_they_are() -> None:
     (head, *_) = screen(moment(done=1000, bad=1), 200, 50)
     assert [str(each.style) for each in head.spans][:3] == ["red", "green", "dim"]
     assert head.spans[0].end == 1
+    (head, *_) = screen(moment(done=1000, bad=0, cancelled=500), 200, 50)
+    assert [(str(each.style), each.end - each.start) for each in head.spans][:3] == [
+        ("yellow", 26),
+        ("green", 26),
+        ("dim", 8),
+    ]
 
 
 def test_bars_for_terminals_without_unicode() -> None:

@@ -186,6 +186,8 @@ def test_a_note_before_and_after_the_run_is_there_at_once(tmp_path):
         ui.note("meanwhile")
         ui.end(record, str(tmp_path))
         assert "meanwhile\n" in bare(got())
+        ui.progress("preparing d", "given up")
+        ui.progress("preparing d", "")
         ui.note("after")
         assert bare(got()) == "after\n"
 

@@ -254,3 +254,12 @@ def test_a_quiet_run_says_nothing_while_it_goes_on(tmp_path):
     ui.started(job)
     ui.finished(job, Outcome.FAILED, "exit status 1", None)
     assert stream.getvalue() == ""
+
+
+def test_rich_is_for_the_live_screen_only():
+    code = (
+        "import sys; from farm.cli.run import ui\n"
+        "for kind in ('plain', 'quiet', 'json', 'auto'): ui(kind)\n"
+        "assert 'rich' not in sys.modules; ui('live'); assert 'rich' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

@@ -13,7 +13,7 @@ from farm.errors import FarmError
 from farm.model.distro import Facts, Image
 from farm.model.job import Attempt, Failure, ImageKey, Job
 from farm.model.outcome import Outcome
-from farm.model.ports import EngineInfo, Work
+from farm.model.ports import EngineInfo, Glimpse, Work
 from farm.schedule import policy
 from farm.schedule.driver import Driver
 from farm.schedule.state import Scheduler
@@ -81,6 +81,9 @@ class FakeEngine:
             await self._waiting[work.job.id]
             return Attempt(work.job.id, work.number, Outcome.CANCELLED, 0.0)
         return self._make(work)
+
+    def look(self, job_id: str) -> Glimpse | None:
+        return None
 
     def cancel(self, job_id: str) -> None:
         if job_id in self._waiting:
