@@ -52,3 +52,7 @@ class Memory:
 
     baseline: str = ""
     jobs: dict[str, JobMemory] = field(default_factory=dict)
+
+
+NO_MEMORY = Memory()
+"""Where there is no history."""
