@@ -11,11 +11,12 @@ import os
 from collections.abc import Iterable
 
 from farm.errors import FarmError
+from farm.model.memory import NO_MEMORY, Memory
 from farm.model.run import RunRecord
 
 
-def write_all(run_dir: str, record: RunRecord) -> None:
-    """Write every report of ``record`` into ``run_dir``, where its logs are.
+def write_all(run_dir: str, record: RunRecord, memory: Memory = NO_MEMORY) -> None:
+    """Write every report of ``record`` into ``run_dir``, where its logs are; ``memory`` is what earlier runs say of its jobs.
 
     Each is written beside its place and renamed into it: a reader finds the old file, the new one or none. Raises
     ``FarmError`` where one cannot be written (ENOSPC, EROFS, EACCES); those before it stay.
@@ -25,7 +26,7 @@ def write_all(run_dir: str, record: RunRecord) -> None:
 
     _replace(os.path.join(run_dir, "results.json"), results.render(record))
     _replace(os.path.join(run_dir, "junit.xml"), (junit.render(record, run_dir),))
-    _replace(os.path.join(run_dir, "index.html"), html.render(record, run_dir))
+    _replace(os.path.join(run_dir, "index.html"), html.render(record, run_dir, memory))
 
 
 def _replace(path: str, content: Iterable[bytes]) -> None:
