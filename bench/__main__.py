@@ -1,7 +1,7 @@
-"""``python -m bench``: the farm, on a plain and on a prepared image, beside crun, in turns; imports beside tar; matrices.
+"""``python -m bench``: the farm, on a plain and on a prepared image, beside crun; imports beside tar; matrices; pages.
 
     python -m bench [--jobs 1000] [--parallel 8] [--rounds 3] [--alive 300] [--rootfs TARBALL] [--json FILE]
-                    [--archives FOLDER] [--unpack-rounds 5] [--expand-jobs 50000] [--only lives|unpack|expand]
+                    [--archives FOLDER] [--unpack-rounds 5] [--expand-jobs 50000] [--only lives|unpack|expand|page]
 
 It installs nothing. What it prints are ratios of one run on one machine; the seconds mean nothing elsewhere.
 """
@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 
 from tabulate import tabulate
 
-from bench import crun, expand, farm, unpack
+from bench import crun, expand, farm, page, unpack
 from farm.errors import FarmError
 
 _ROOTFS = "alpine-3.20-amd64.tar.gz"
@@ -48,7 +48,7 @@ def main() -> int:
     parser.add_argument("--rootfs", default=_found(), help="tarball of an Alpine (default: from FARM_TEST_ROOTFS)")
     parser.add_argument("--archives", default=_folder(), help="folder of archives (default: FARM_TEST_ROOTFS)")
     parser.add_argument("--unpack-rounds", type=int, default=5, help="rounds of imports beside tar (default 5)")
-    parser.add_argument("--only", choices=("lives", "unpack", "expand"), help="one of the measurements")
+    parser.add_argument("--only", choices=("lives", "unpack", "expand", "page"), help="one of the measurements")
     parser.add_argument("--expand-jobs", type=int, default=50_000, help="jobs of a matrix (default 50000)")
     parser.add_argument("--json", help="write the figures to this file")
     given = parser.parse_args()
@@ -64,14 +64,18 @@ def main() -> int:
         unpacked = unpack.measure(archives, scratch, given.unpack_rounds, _tell)
         wanted = given.only in (None, "expand")
         expanded = expand.measure(given.expand_jobs, scratch, given.rounds, _tell) if wanted else []
+        pages = page.measure(scratch, given.rounds, _tell) if given.only in (None, "page") else []
     if lives is not None:
         _show(lives)
     if unpacked:
         print("\n" + tabulate(map(unpack.row, unpacked), unpack.HEADER, disable_numparse=True))
     if expanded:
         print("\n" + tabulate(map(expand.row, expanded), expand.HEADER, disable_numparse=True))
+    if pages:
+        print("\n" + tabulate(map(page.row, pages), page.HEADER, disable_numparse=True))
     if given.json:
-        parts = {"unpacked": [asdict(each) for each in unpacked], "expanded": [asdict(each) for each in expanded]}
+        measured = {"unpacked": unpacked, "expanded": expanded, "pages": pages}
+        parts = {name: [asdict(each) for each in some] for name, some in measured.items()}
         with open(given.json, "w", encoding="utf-8") as file:
             json.dump({**(asdict(lives) if lives else {}), **parts}, file, indent=2)
     return 0
