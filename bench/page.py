@@ -26,7 +26,7 @@ from farm.report import html
 from tests.unit.report import chromium
 from tests.unit.report.pages import rich
 
-HEADER = ("page", "jobs", "write s", "peak MiB", "KiB", "ready ms", "list ms", "filter ms")
+HEADER = ("page", "jobs", "write s", "peak MiB", "KiB", "ready ms", "list ms", "filter ms", "frame ms")
 _JOBS = (10, 1000, 10_000)
 _DISTROS = 9
 _READY = """() => new Promise((done) => {
@@ -35,6 +35,18 @@ _READY = """() => new Promise((done) => {
     else setTimeout(look, 5);
   };
   look();
+})"""
+_SCROLLED = """() => new Promise((done) => {
+  const took = [];
+  let last = performance.now();
+  const next = (now) => {
+    took.push(now - last);
+    last = now;
+    if (took.length > 120) return done(took.slice(1).sort((one, other) => one - other)[Math.floor(took.length * 0.95) - 1]);
+    scrollBy(0, innerHeight / 2);
+    requestAnimationFrame(next);
+  };
+  requestAnimationFrame(next);
 })"""
 _TIMED = """to => new Promise((done) => {
   const began = performance.now();
@@ -48,8 +60,8 @@ _TIMED = """to => new Promise((done) => {
 class Opened:
     """Seconds and MiB of the process that wrote it, its size, and milliseconds of each round in a browser.
 
-    ``ready_ms`` is from the navigation's beginning to an overview that answers, the others to a list of all jobs and to that
-    filtered.
+    ``ready_ms`` is from the navigation's beginning to an overview that answers, the next two to a list of all jobs and to that
+    filtered, ``frame_ms`` is what all but one in twenty pictures took at most, each half a screen further down the list.
     """
 
     name: str
@@ -60,6 +72,7 @@ class Opened:
     ready_ms: list[float] = field(default_factory=list)
     list_ms: list[float] = field(default_factory=list)
     filter_ms: list[float] = field(default_factory=list)
+    frame_ms: list[float] = field(default_factory=list)
 
 
 def measure(scratch: str, rounds: int, tell: Callable[[str], object]) -> list[Opened]:
@@ -86,6 +99,7 @@ def measure(scratch: str, rounds: int, tell: Callable[[str], object]) -> list[Op
                     page.goto(f"file://{folder}/index.html", wait_until="commit")
                     made.ready_ms.append(page.evaluate(_READY))
                     made.list_ms.append(page.evaluate(_TIMED, "view=jobs"))
+                    made.frame_ms.append(page.evaluate(_SCROLLED))
                     made.filter_ms.append(page.evaluate(_TIMED, "view=jobs&q=check-0"))
                     page.close()
                 found.append(made)
@@ -95,7 +109,7 @@ def measure(scratch: str, rounds: int, tell: Callable[[str], object]) -> list[Op
 
 def row(opened: Opened) -> tuple[str, ...]:
     """That of the table with ``HEADER``."""
-    times = (statistics.median(each) for each in (opened.ready_ms, opened.list_ms, opened.filter_ms))
+    times = (statistics.median(each) for each in (opened.ready_ms, opened.list_ms, opened.filter_ms, opened.frame_ms))
     return (
         opened.name,
         f"{opened.jobs:,}",

@@ -20,7 +20,8 @@ function fill(element, attributes, children) {
 }
 
 function add(element, children) {
-  for (const child of children.flat(3)) if (child !== null && child !== undefined && child !== false) element.append(child);
+  for (const child of children.flat(3))
+    if (child !== null && child !== undefined && child !== false) element.append(child);
   return element;
 }
 

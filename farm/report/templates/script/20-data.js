@@ -1,7 +1,17 @@
 // The run as the page holds it: blocks of gzip in base64, unpacked when they are asked for. farm/report/page makes them.
 
 const WORST_FIRST = [
-  "failed", "timeout", "oom", "xpassed", "error", "cancelled", "not run", "flaky", "xfailed", "skipped", "passed",
+  "failed",
+  "timeout",
+  "oom",
+  "xpassed",
+  "error",
+  "cancelled",
+  "not run",
+  "flaky",
+  "xfailed",
+  "skipped",
+  "passed",
 ];
 const run = { jobs: null, parts: new Map() };
 

@@ -17,7 +17,8 @@ function parsed(fragment) {
   return found;
 }
 
-const encoded = (value) => encodeURIComponent(String(value).toWellFormed?.() ?? value).replace(/%(2F|3A|3D|5B|5D)/g, decodeURIComponent);
+const encoded = (value) =>
+  encodeURIComponent(String(value).toWellFormed?.() ?? value).replace(/%(2F|3A|3D|5B|5D)/g, decodeURIComponent);
 
 function fragment(state) {
   const pieces = [];

@@ -50,7 +50,9 @@ function fitsAxes() {
 }
 
 function haystack(number) {
-  return [run.jobs.id[number], reasonOf(number), ...tagsOf(number), run.jobs.about[testOf(number)] ?? ""].join("\n").toLowerCase();
+  return [run.jobs.id[number], reasonOf(number), ...tagsOf(number), run.jobs.about[testOf(number)] ?? ""]
+    .join("\n")
+    .toLowerCase();
 }
 
 const COLUMNS = {

@@ -23,7 +23,11 @@ class FilterBar {
     this.element = h(
       "div",
       { class: "filters", role: "search", "aria-label": "filters" },
-      h("span", { class: "chips" }, this.chips.map((each) => each.button)),
+      h(
+        "span",
+        { class: "chips" },
+        this.chips.map((each) => each.button),
+      ),
       h("span", { class: "fields" }, this.search, this.selects),
       h("span", { class: "found" }, this.said, this.clear),
     );
@@ -64,25 +68,50 @@ class FilterBar {
   fields() {
     const single = (name, label, values) =>
       values.length > 1 || state[name].length
-        ? select(label, withChosen(values, state[name].join(",")), state[name].join(","), (value) => go({ [name]: value ? value.split(",") : [] }))
+        ? select(label, withChosen(values, state[name].join(",")), state[name].join(","), (value) =>
+            go({ [name]: value ? value.split(",") : [] }),
+          )
         : null;
     const same = (values) => values.map((each) => [each, each]);
     const fields = [single("distro", "every distro", same(run.jobs.texts.distro))];
     for (const [axis, values] of this.axes) {
-      const chosen = state.axis.filter((each) => each.startsWith(`${axis}:`)).map((each) => each.slice(axis.length + 1)).join(",");
+      const chosen = state.axis
+        .filter((each) => each.startsWith(`${axis}:`))
+        .map((each) => each.slice(axis.length + 1))
+        .join(",");
       const change = (value) => {
         const others = state.axis.filter((each) => !each.startsWith(`${axis}:`));
         go({ axis: value ? [...others, `${axis}:${value}`] : others });
       };
-      fields.push(select(`every ${axis}`, withChosen(values.map((each) => [each, `${axis}=${each}`]), chosen), chosen, change));
+      fields.push(
+        select(
+          `every ${axis}`,
+          withChosen(
+            values.map((each) => [each, `${axis}=${each}`]),
+            chosen,
+          ),
+          chosen,
+          change,
+        ),
+      );
     }
     fields.push(single("tag", "every tag", same(this.tags)));
-    const changes = [["new", "new failures"], ["still", "still failing"], ["fixed", "fixed"], ["flaky", "ever flaky"]];
+    const changes = [
+      ["new", "new failures"],
+      ["still", "still failing"],
+      ["fixed", "fixed"],
+      ["flaky", "ever flaky"],
+    ];
     const known = changes.filter(([name]) =>
-      name === "flaky" ? run.jobs.flaky.some((each) => each > 0) : run.jobs.change.includes(CHANGES.indexOf(name)));
+      name === "flaky" ? run.jobs.flaky.some((each) => each > 0) : run.jobs.change.includes(CHANGES.indexOf(name)),
+    );
     if (known.length || state.change.length) {
       const chosen = state.change.join(",");
-      fields.push(select("any history", withChosen(known, chosen), chosen, (value) => go({ change: value ? value.split(",") : [] })));
+      fields.push(
+        select("any history", withChosen(known, chosen), chosen, (value) =>
+          go({ change: value ? value.split(",") : [] }),
+        ),
+      );
     }
     return fields.filter(Boolean);
   }
@@ -95,7 +124,10 @@ function axisValues(axes) {
   for (const some of axes) {
     for (const [name, value] of some) found.set(name, (found.get(name) ?? new Set()).add(value));
   }
-  return [...found].filter(([, values]) => values.size > 1).slice(0, MOST_AXES).map(([name, values]) => [name, [...values]]);
+  return [...found]
+    .filter(([, values]) => values.size > 1)
+    .slice(0, MOST_AXES)
+    .map(([name, values]) => [name, [...values]]);
 }
 
 /** A link may ask for several values or for one that is not there: it is shown all the same. */

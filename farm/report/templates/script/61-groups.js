@@ -21,10 +21,29 @@ class Groups {
     const title = groups.length ? "What the failures have in common" : "Failures";
     const shown = this.all ? groups : groups.slice(0, GROUPS_FIRST);
     this.element.replaceChildren(
-      h("h2", { id: "common" }, title, h("small", {}, groups.length ? `${count(bad.length, "failure")}, ${count(groups.length, "signature")}` : bad.length.toLocaleString("en"))),
-      h("div", { class: "cards" }, shown.map((group) => this.card(group))),
+      h(
+        "h2",
+        { id: "common" },
+        title,
+        h(
+          "small",
+          {},
+          groups.length
+            ? `${count(bad.length, "failure")}, ${count(groups.length, "signature")}`
+            : bad.length.toLocaleString("en"),
+        ),
+      ),
+      h(
+        "div",
+        { class: "cards" },
+        shown.map((group) => this.card(group)),
+      ),
       shown.length < groups.length
-        ? h("button", { type: "button", class: "more", click: () => this.whole(numbers) }, `show all ${groups.length} signatures`)
+        ? h(
+            "button",
+            { type: "button", class: "more", click: () => this.whole(numbers) },
+            `show all ${groups.length} signatures`,
+          )
         : "",
       rest.length ? this.rest(rest, groups.length) : "",
     );
@@ -46,17 +65,31 @@ class Groups {
         "header",
         {},
         codes.map((code) => mark(code)),
-        h("a", { class: "number", href: one ? linkTo({ job: run.jobs.id[group.here[0]] }) : link }, count(group.here.length, "job")),
+        h(
+          "a",
+          { class: "number", href: one ? linkTo({ job: run.jobs.id[group.here[0]] }) : link },
+          count(group.here.length, "job"),
+        ),
         h("span", { class: "quiet where" }, this.where(group.here)),
         this.changes(group.here),
       ),
       h("p", { class: "example", title: group.signature }, group.example || group.signature),
       group.note ? h("p", { class: "quiet said" }, group.note) : "",
-      group.causes.length ? h("ol", { class: "causes" }, group.causes.slice(0, 3).map((cause) => this.cause(cause))) : "",
+      group.causes.length
+        ? h(
+            "ol",
+            { class: "causes" },
+            group.causes.slice(0, 3).map((cause) => this.cause(cause)),
+          )
+        : "",
       h(
         "ul",
         { class: "jobs" },
-        group.here.slice(0, JOBS_FIRST).map((number) => h("li", {}, h("a", { class: "id", href: linkTo({ job: run.jobs.id[number] }) }, run.jobs.id[number]))),
+        group.here
+          .slice(0, JOBS_FIRST)
+          .map((number) =>
+            h("li", {}, h("a", { class: "id", href: linkTo({ job: run.jobs.id[number] }) }, run.jobs.id[number])),
+          ),
         group.here.length > JOBS_FIRST ? h("li", {}, h("a", { href: link }, `all ${group.here.length}`)) : "",
       ),
     );
@@ -71,13 +104,21 @@ class Groups {
 
   changes(numbers) {
     return ["new", "still"].map((name) => {
-      const there = numbers.filter((number) => CHANGES[run.jobs.change[number]] === name).length;
-      return there ? h("span", { class: `badge ${name}` }, `${there === numbers.length ? "" : `${there} `}${CHANGE_WORDS[name]}`) : "";
+      const there = numbers.filter((number) => CHANGES[run.jobs.change[number]] === name);
+      if (!there.length) return "";
+      const since = name === "still" ? there.map(sinceOf).filter(Boolean).sort()[0] : "";
+      const words = since ? `failing since ${dayOf(since)}` : CHANGE_WORDS[name];
+      return h(
+        "span",
+        { class: `badge ${name}`, title: since },
+        `${there.length === numbers.length ? "" : `${there.length} `}${words}`,
+      );
     });
   }
 
   cause(cause) {
-    const bar = ([bad, all], word, hit) => h("span", { class: "share" }, meter(all ? bad / all : 0, hit), `${bad} of ${all} ${word}`);
+    const bar = ([bad, all], word, hit) =>
+      h("span", { class: "share" }, meter(all ? bad / all : 0, hit), `${bad} of ${all} ${word}`);
     const same = cause.same.length ? [" · the same jobs: ", cause.same.join(", ")] : "";
     return h(
       "li",
@@ -109,7 +150,15 @@ class Groups {
         ),
       ),
       shown.length < numbers.length
-        ? h("p", {}, h("a", { href: linkTo({ view: "jobs", outcome: run.bad.map((code) => run.words[code]) }) }, `all ${count(numbers.length, "failure")}`))
+        ? h(
+            "p",
+            {},
+            h(
+              "a",
+              { href: linkTo({ view: "jobs", outcome: run.bad.map((code) => run.words[code]) }) },
+              `all ${count(numbers.length, "failure")}`,
+            ),
+          )
         : "",
     );
   }

@@ -10,13 +10,22 @@ class Grid {
     this.single = texts.distro.length === 1;
     this.bands = this.banded();
     const rows = this.bands.reduce((sum, band) => sum + band.variants.length, 0);
-    this.open = new Set(!this.single && rows <= OPEN_AT_FIRST ? this.bands.filter((band) => band.variants.length > 1).map((band) => band.test) : []);
+    this.open = new Set(
+      !this.single && rows <= OPEN_AT_FIRST
+        ? this.bands.filter((band) => band.variants.length > 1).map((band) => band.test)
+        : [],
+    );
     this.onlyBad = h("input", { type: "checkbox", change: () => this.list() });
     this.toggle = h("button", { type: "button", class: "plain", click: () => this.toggleAll() });
     this.head = h("thead");
     const longest = Math.max(0, ...run.jobs.texts.test.map((name) => name.length));
     const names = longest > LONG_NAME ? " long" : "";
-    this.table = h("table", { class: `grid${this.single ? " single" : ""}${names}`, "aria-labelledby": "grid" }, this.columns(), this.head);
+    this.table = h(
+      "table",
+      { class: `grid${this.single ? " single" : ""}${names}`, "aria-labelledby": "grid" },
+      this.columns(),
+      this.head,
+    );
     this.box = h("div", { class: "panel gridbox", tabindex: 0, role: "region", "aria-labelledby": "grid" }, this.table);
     this.rows = new Rows(this.table, (at) => this.row(this.lines[at]), this.box);
     this.box.addEventListener("keydown", (event) => this.key(event));
@@ -54,7 +63,13 @@ class Grid {
 
   columns() {
     const width = run.jobs.texts.distro.length;
-    return h("colgroup", {}, h("col", { class: "label" }), this.single ? h("col") : h("col", { class: "cell", span: width }), h("col", { class: "sum" }));
+    return h(
+      "colgroup",
+      {},
+      h("col", { class: "label" }),
+      this.single ? h("col") : h("col", { class: "cell", span: width }),
+      h("col", { class: "sum" }),
+    );
   }
 
   update(numbers) {
@@ -68,13 +83,21 @@ class Grid {
     const bad = run.jobs.texts.distro.map(() => 0);
     const lines = [];
     for (const band of this.bands) {
-      const variants = band.variants.map((variant) => this.narrowed(variant)).filter((variant) => variant.any && (variant.bad || !this.onlyBad.checked));
+      const variants = band.variants
+        .map((variant) => this.narrowed(variant))
+        .filter((variant) => variant.any && (variant.bad || !this.onlyBad.checked));
       if (!variants.length) continue;
       for (const variant of variants) variant.cells.forEach((cell, at) => (bad[at] += cell.filter(isBad).length));
       const several = band.variants.length > 1;
       const open = several && this.open.has(band.test);
       const cells = variants[0].cells.map((_, at) => variants.flatMap((variant) => variant.cells[at]));
-      lines.push({ kind: several ? "band" : "test", open, test: band.test, cells, bad: variants.reduce((sum, each) => sum + each.bad, 0) });
+      lines.push({
+        kind: several ? "band" : "test",
+        open,
+        test: band.test,
+        cells,
+        bad: variants.reduce((sum, each) => sum + each.bad, 0),
+      });
       if (open) lines.push(...variants.map((variant) => ({ kind: "variant", test: band.test, ...variant })));
     }
     this.lines = lines;
@@ -100,7 +123,16 @@ class Grid {
 
   heading(bad) {
     const names = run.jobs.texts.distro.map((name, at) =>
-      h("th", { scope: "col", class: bad[at] ? "hit" : "" }, h("a", { href: linkTo({ view: "jobs", distro: [name] }), title: `${name}${bad[at] ? `: ${bad[at]} bad` : ""}` }, name, bad[at] ? h("b", {}, ` ${bad[at]}`) : "")),
+      h(
+        "th",
+        { scope: "col", class: bad[at] ? "hit" : "" },
+        h(
+          "a",
+          { href: linkTo({ view: "jobs", distro: [name] }), title: `${name}${bad[at] ? `: ${bad[at]} bad` : ""}` },
+          name,
+          bad[at] ? h("b", {}, ` ${bad[at]}`) : "",
+        ),
+      ),
     );
     this.head.replaceChildren(h("tr", {}, h("th", { scope: "col" }, "test"), names, h("td")));
   }
@@ -112,14 +144,22 @@ class Grid {
     if (line.kind === "variant") {
       label = labelOf(run.jobs.texts.axes[line.axes]) || "(no axes)";
     } else if (line.kind === "band" && !this.single) {
-      label = h("button", { type: "button", class: "fold", "aria-expanded": String(line.open), click: () => this.fold(line.test) }, name);
+      label = h(
+        "button",
+        { type: "button", class: "fold", "aria-expanded": String(line.open), click: () => this.fold(line.test) },
+        name,
+      );
     } else {
       label = `${name}${line.kind === "test" && !this.single ? suffix(line.cells) : ""}`;
     }
     return h(
       "tr",
       { class: line.kind },
-      h("th", { scope: "row", title: about ? `${name}: ${about}` : line.kind === "variant" ? `${name} ${label}` : name }, label),
+      h(
+        "th",
+        { scope: "row", title: about ? `${name}: ${about}` : line.kind === "variant" ? `${name} ${label}` : name },
+        label,
+      ),
       line.cells.map((cell) => h("td", {}, this.cell(cell, name))),
       h("td", {}, line.bad ? [h("b", {}, `${line.bad} bad`), h("span", { class: "quiet" }, this.why(line.cells))] : ""),
     );
@@ -145,7 +185,12 @@ class Grid {
     const bad = numbers.filter(isBad).length;
     const distro = distroOf(worst);
     const title = `${test} on ${distro}: ${bad ? `${bad} of ${numbers.length} bad` : `${numbers.length} jobs, ${wordOf(worst)}`}`;
-    return mark(run.jobs.outcome[worst], linkTo({ view: "jobs", test: [test], distro: [distro] }), title, bad > 1 ? String(bad) : "");
+    return mark(
+      run.jobs.outcome[worst],
+      linkTo({ view: "jobs", test: [test], distro: [distro] }),
+      title,
+      bad > 1 ? String(bad) : "",
+    );
   }
 
   fold(test) {
@@ -167,7 +212,10 @@ class Grid {
     if (down) {
       const column = cell.cellIndex;
       this.rows.focus(at + down);
-      this.rows.drawn.get(at + down)?.cells[column]?.querySelector("a, button")?.focus();
+      this.rows.drawn
+        .get(at + down)
+        ?.cells[column]?.querySelector("a, button")
+        ?.focus();
       return;
     }
     for (let next = cell.cellIndex + right; next >= 0 && next < cell.parentElement.cells.length; next += right) {

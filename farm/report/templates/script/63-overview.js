@@ -18,7 +18,11 @@ class Overview {
     const words = { new: "new", fixed: "fixed", still: "still failing" };
     this.changes.append("Against ", h("span", { class: "id" }, run.baseline), ": ");
     all.forEach(([name, found], at) => {
-      const link = h("a", { class: `badge ${name}`, href: fragment({ view: "jobs", change: [name] }) }, `${found} ${words[name]}`);
+      const link = h(
+        "a",
+        { class: `badge ${name}`, href: fragment({ view: "jobs", change: [name] }) },
+        `${found} ${words[name]}`,
+      );
       this.changes.append(found ? link : h("span", { class: "quiet" }, `no ${words[name]}`), at < 2 ? " " : "");
     });
   }

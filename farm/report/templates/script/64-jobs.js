@@ -2,11 +2,28 @@
 
 class Jobs {
   constructor() {
-    const heads = [["", "outcome", "m"], ["job", "job", "name"], ["flaky", "history", "n past"], ["time", "time", "n"], ["cpu", "cpu", "n wide"], ["memory", "peak memory", "n wide"], ["", "log", "n wide"]];
+    const heads = [
+      ["", "outcome", "m"],
+      ["job", "job", "name"],
+      ["flaky", "history", "n past"],
+      ["time", "time", "n"],
+      ["cpu", "cpu", "n wide"],
+      ["memory", "peak memory", "n wide"],
+      ["", "log", "n wide"],
+    ];
     this.history = run.jobs.past.some(Boolean);
     this.heads = heads.filter(([, text]) => this.history || text !== "history");
     this.head = h("thead");
-    this.table = h("table", { class: "list", "aria-label": "jobs" }, h("colgroup", {}, this.heads.map(([, , style]) => h("col", { class: style }))), this.head);
+    this.table = h(
+      "table",
+      { class: "list", "aria-label": "jobs" },
+      h(
+        "colgroup",
+        {},
+        this.heads.map(([, , style]) => h("col", { class: style })),
+      ),
+      this.head,
+    );
     this.rows = new Rows(this.table, (at) => this.row(this.numbers[at]));
     this.none = nothing();
     this.element = h("div", { class: "view" }, this.none, h("div", { class: "panel" }, this.table));
@@ -17,7 +34,15 @@ class Jobs {
     this.numbers = sorted(numbers);
     this.none.hidden = numbers.length > 0;
     this.table.parentElement.hidden = !numbers.length;
-    this.head.replaceChildren(h("tr", {}, this.heads.map(([name, text, style]) => h("th", { scope: "col", class: style, "aria-sort": this.direction(name) }, this.sorter(name, text)))));
+    this.head.replaceChildren(
+      h(
+        "tr",
+        {},
+        this.heads.map(([name, text, style]) =>
+          h("th", { scope: "col", class: style, "aria-sort": this.direction(name) }, this.sorter(name, text)),
+        ),
+      ),
+    );
     this.rows.reset(numbers.length);
   }
 
@@ -44,11 +69,30 @@ class Jobs {
       "tr",
       { class: wordOf(number).replace(" ", "-") },
       h("td", { class: "m" }, markOf(number)),
-      h("th", { scope: "row" }, h("a", { class: "id", href: link, title: jobs.id[number] }, jobs.id[number]), badges(number), reason ? h("span", { class: "why", title: reason }, reason) : ""),
+      h(
+        "th",
+        { scope: "row" },
+        h("a", { class: "id", href: link, title: jobs.id[number] }, jobs.id[number]),
+        badges(number),
+        reason ? h("span", { class: "why", title: reason }, reason) : "",
+      ),
       this.history ? h("td", { class: "past" }, sparkline(number)) : null,
-      h("td", {}, known(jobs.took[number], (ms) => duration(ms / 1000)), jobs.attempts[number] > 1 ? h("span", { class: "quiet", title: "attempts" }, ` ×${jobs.attempts[number]}`) : ""),
-      h("td", { class: "wide" }, known(jobs.cpu[number], (ms) => duration(ms / 1000))),
-      h("td", { class: "wide" }, known(jobs.peak[number], (kib) => size(kib * 1024))),
+      h(
+        "td",
+        {},
+        known(jobs.took[number], (ms) => duration(ms / 1000)),
+        jobs.attempts[number] > 1 ? h("span", { class: "quiet", title: "attempts" }, ` ×${jobs.attempts[number]}`) : "",
+      ),
+      h(
+        "td",
+        { class: "wide" },
+        known(jobs.cpu[number], (ms) => duration(ms / 1000)),
+      ),
+      h(
+        "td",
+        { class: "wide" },
+        known(jobs.peak[number], (kib) => size(kib * 1024)),
+      ),
       h("td", { class: "wide" }, jobs.log[number] ? size(jobs.log[number]) : ""),
     );
   }

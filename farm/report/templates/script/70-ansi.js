@@ -28,7 +28,8 @@ class Pen {
       else if (code >= 100 && code <= 107) this.back = code - 92;
       else if (code === 49) this.back = -1;
       else if (code === 38 || code === 48) {
-        const [colour, used] = codes[at + 1] === 5 ? [palette(codes[at + 2]), 2] : [nearest(...codes.slice(at + 2, at + 5)), 4];
+        const [colour, used] =
+          codes[at + 1] === 5 ? [palette(codes[at + 2]), 2] : [nearest(...codes.slice(at + 2, at + 5)), 4];
         if (code === 38) this.front = colour;
         else this.back = colour;
         at += used;

@@ -8,9 +8,20 @@ class LogView {
     this.at = -1;
     this.lines = new Map();
     this.body = h("ol", { class: "lines" });
-    this.box = h("div", { class: "log", tabindex: 0, role: "region", "aria-label": `log of attempt ${attempt.n}` }, this.body);
+    this.box = h(
+      "div",
+      { class: "log", tabindex: 0, role: "region", "aria-label": `log of attempt ${attempt.n}` },
+      this.body,
+    );
     this.found = h("span", { class: "quiet", role: "status" });
-    this.search = h("input", { type: "search", placeholder: "search this log", "aria-label": "search this log", spellcheck: "false", input: () => this.look(), keydown: (event) => this.key(event) });
+    this.search = h("input", {
+      type: "search",
+      placeholder: "search this log",
+      "aria-label": "search this log",
+      spellcheck: "false",
+      input: () => this.look(),
+      keydown: (event) => this.key(event),
+    });
     this.element = h("div", { class: "logview" }, this.bar(), this.box);
     this.fill();
     this.shown = open;
@@ -18,12 +29,24 @@ class LogView {
 
   bar() {
     const { log } = this;
-    const step = (by, text, label) => h("button", { type: "button", class: "plain", "aria-label": label, click: () => this.step(by) }, text);
-    const wrap = h("input", { type: "checkbox", checked: true, change: () => this.box.classList.toggle("long", !wrap.checked) });
+    const step = (by, text, label) =>
+      h("button", { type: "button", class: "plain", "aria-label": label, click: () => this.step(by) }, text);
+    const wrap = h("input", {
+      type: "checkbox",
+      checked: true,
+      change: () => this.box.classList.toggle("long", !wrap.checked),
+    });
     return h(
       "div",
       { class: "logbar" },
-      h("span", { class: "searching" }, this.search, step(-1, "↑", "match before"), step(1, "↓", "next match"), this.found),
+      h(
+        "span",
+        { class: "searching" },
+        this.search,
+        step(-1, "↑", "match before"),
+        step(1, "↓", "next match"),
+        this.found,
+      ),
       h(
         "span",
         { class: "tools" },
@@ -44,10 +67,22 @@ class LogView {
     const pen = new Pen();
     let next = 1;
     for (const [first, lines] of this.log.pieces) {
-      if (first !== next) this.body.append(h("li", { class: "cut" }, first > 0 ? `lines ${next} to ${first - 1} are in the file` : "what came before is in the file"));
+      if (first !== next)
+        this.body.append(
+          h(
+            "li",
+            { class: "cut" },
+            first > 0 ? `lines ${next} to ${first - 1} are in the file` : "what came before is in the file",
+          ),
+        );
       lines.forEach((text, at) => {
         const line = first + at;
-        const row = h("li", { class: line === this.log.error ? "error" : "" }, h("a", { class: "no", href: this.link(line), "aria-label": `line ${line}` }, String(line)), h("span", { class: "text" }, painted(text, pen)));
+        const row = h(
+          "li",
+          { class: line === this.log.error ? "error" : "" },
+          h("a", { class: "no", href: this.link(line), "aria-label": `line ${line}` }, String(line)),
+          h("span", { class: "text" }, painted(text, pen)),
+        );
         this.lines.set(line, row);
         this.body.append(row);
       });
@@ -69,7 +104,9 @@ class LogView {
   look() {
     const needle = this.search.value.toLowerCase();
     for (const row of this.hits) row.classList.remove("hit", "here");
-    this.hits = needle ? [...this.lines.values()].filter((row) => row.lastChild.textContent.toLowerCase().includes(needle)) : [];
+    this.hits = needle
+      ? [...this.lines.values()].filter((row) => row.lastChild.textContent.toLowerCase().includes(needle))
+      : [];
     for (const row of this.hits) row.classList.add("hit");
     this.at = -1;
     this.underline(needle);

@@ -1,7 +1,6 @@
 // The run over time: the host, how many containers there were, each of them as a bar, and the chain that the run waited for.
 
 const LANE = { most: 14, least: 2, tallest: 1600 };
-const SMALL = 84;
 
 class Timeline {
   constructor() {
@@ -22,10 +21,21 @@ class Timeline {
       let lane = free.findIndex((until) => until <= began);
       if (lane < 0) lane = free.length;
       free[lane] = ended;
-      return { job: spans.job[at], began, ended, setup: spans.setup[at], waited: spans.waited[at], outcome: spans.outcome[at], lane };
+      return {
+        job: spans.job[at],
+        began,
+        ended,
+        setup: spans.setup[at],
+        waited: spans.waited[at],
+        outcome: spans.outcome[at],
+        lane,
+      };
     });
     this.lanes = free.length;
-    this.until = Math.max(1, bars.reduce((most, bar) => Math.max(most, bar.ended), (run.duration ?? 0) * 1000));
+    this.until = Math.max(
+      1,
+      bars.reduce((most, bar) => Math.max(most, bar.ended), (run.duration ?? 0) * 1000),
+    );
     return bars;
   }
 
@@ -36,11 +46,23 @@ class Timeline {
       this.element.replaceChildren(h("p", { class: "quiet none" }, "Nothing ran."));
       return;
     }
-    this.canvas = h("canvas", { role: "img", "aria-label": `${count(this.bars.length, "attempt")} in ${count(this.lanes, "lane")} over ${duration(this.until / 1000)}; the critical path is below`, mousemove: (event) => this.point(event), mouseleave: () => (this.tip.hidden = true), click: (event) => this.open(event) });
+    this.canvas = h("canvas", {
+      role: "img",
+      "aria-label": `${count(this.bars.length, "attempt")} in ${count(this.lanes, "lane")} over ${duration(this.until / 1000)}; the critical path is below`,
+      mousemove: (event) => this.point(event),
+      mouseleave: () => (this.tip.hidden = true),
+      click: (event) => this.open(event),
+    });
     this.element.replaceChildren(
       this.figures(),
       this.charts(),
-      h("section", {}, h("h2", {}, "Containers", h("small", {}, `at most ${this.lanes} at once`)), h("div", { class: "panel lanes" }, this.canvas, this.tip), this.legend()),
+      h(
+        "section",
+        {},
+        h("h2", {}, "Containers", h("small", {}, `at most ${this.lanes} at once`)),
+        h("div", { class: "panel lanes" }, this.canvas, this.tip),
+        this.legend(),
+      ),
       this.critical(),
     );
     this.drawnWidth = 0;
@@ -50,66 +72,105 @@ class Timeline {
   figures() {
     const waits = run.spans.waited.filter((each) => each >= 0).sort((one, other) => one - other);
     const busy = this.bars.reduce((sum, bar) => sum + bar.ended - bar.began, 0);
-    const all = [["length of the run", duration(this.until / 1000)], ["attempts", this.bars.length.toLocaleString("en")], ["containers at once", `${(busy / this.until).toFixed(1)} on average, ${this.lanes} at most`]];
-    if (waits.length) all.push(["wait for room", `${duration(waits[waits.length >> 1] / 1000)} median, ${duration(waits.at(-1) / 1000)} at most`]);
-    return h("dl", { class: "facts panel" }, all.map(([name, text]) => h("div", {}, h("dt", {}, name), h("dd", {}, text))));
+    const all = [
+      ["length of the run", duration(this.until / 1000)],
+      ["attempts", this.bars.length.toLocaleString("en")],
+      ["containers at once", `${(busy / this.until).toFixed(1)} on average, ${this.lanes} at most`],
+    ];
+    if (waits.length)
+      all.push([
+        "wait for room",
+        `${duration(waits[waits.length >> 1] / 1000)} median, ${duration(waits.at(-1) / 1000)} at most`,
+      ]);
+    return h(
+      "dl",
+      { class: "facts panel" },
+      all.map(([name, text]) => h("div", {}, h("dt", {}, name), h("dd", {}, text))),
+    );
   }
 
   charts() {
     const { samples } = run.spans;
-    const ended = this.counted();
-    const running = h("figure", {}, h("figcaption", {}, "containers and jobs that wait"), this.chart([["running", ended.map(([at, alive]) => [at, alive])], ["waiting", samples.map(([at, , , , waiting]) => [at, waiting])]], (value) => String(Math.round(value))));
+    const ended = counted(this.bars, this.until);
+    const running = h(
+      "figure",
+      {},
+      h("figcaption", {}, "containers and jobs that wait"),
+      chart(
+        [
+          ["running", ended.map(([at, alive]) => [at, alive])],
+          ["waiting", samples.map(([at, , , , waiting]) => [at, waiting])],
+        ],
+        this.until,
+        (value) => String(Math.round(value)),
+      ),
+    );
     if (!samples.length) return h("div", { class: "charts" }, running);
     return h(
       "div",
       { class: "charts" },
-      h("figure", {}, h("figcaption", {}, `cpu of the host, ${count(run.cpus, "core")}`), this.chart([["cpu", samples.map(([at, cpu]) => [at, cpu / 1000])]], (value) => `${Math.round(100 * value)} %`, 1)),
-      h("figure", {}, h("figcaption", {}, `memory of the host, ${size(run.memory)}`), this.chart([["memory", samples.map(([at, , mib]) => [at, mib * 2 ** 20])]], size, run.memory)),
+      h(
+        "figure",
+        {},
+        h("figcaption", {}, `cpu of the host, ${count(run.cpus, "core")}`),
+        chart(
+          [["cpu", samples.map(([at, cpu]) => [at, cpu / 1000])]],
+          this.until,
+          (value) => `${Math.round(100 * value)} %`,
+          1,
+        ),
+      ),
+      h(
+        "figure",
+        {},
+        h("figcaption", {}, `memory of the host, ${size(run.memory)}`),
+        chart([["memory", samples.map(([at, , mib]) => [at, mib * 2 ** 20])]], this.until, size, run.memory),
+      ),
       running,
     );
   }
 
-  /** How many containers there were, at most, in each of some hundred parts of the run. */
-  counted() {
-    const parts = 400;
-    const changes = this.bars.flatMap((bar) => [[bar.began, 1], [bar.ended, -1]]).sort((one, other) => one[0] - other[0] || one[1] - other[1]);
-    const most = new Array(parts).fill(0);
-    let [alive, next] = [0, 0];
-    for (let part = 0; part < parts; part++) {
-      most[part] = alive;
-      for (; next < changes.length && changes[next][0] <= ((part + 1) / parts) * this.until; next++) {
-        alive += changes[next][1];
-        most[part] = Math.max(most[part], alive);
-      }
-    }
-    return most.map((number, part) => [(part / (parts - 1)) * this.until, number]);
-  }
-
-  chart(lines, format, top = 0) {
-    const most = top || Math.max(1, ...lines.flatMap(([, points]) => points.map(([, value]) => value)));
-    const drawing = svg("svg", { class: "chart", viewBox: `0 0 1000 ${SMALL}`, preserveAspectRatio: "none", "aria-hidden": "true" });
-    for (const [name, points] of lines) {
-      if (!points.length) continue;
-      const path = points.map(([at, value]) => `${((1000 * at) / this.until).toFixed(1)},${(SMALL - (SMALL - 4) * Math.min(1, value / most)).toFixed(1)}`);
-      const [from] = path[0].split(",");
-      const [to] = path.at(-1).split(",");
-      drawing.append(svg("polygon", { class: `area ${name}`, points: `${from},${SMALL} ${path.join(" ")} ${to},${SMALL}` }), svg("polyline", { class: `line ${name}`, points: path.join(" ") }));
-    }
-    const peak = (points) => (points.length ? points.reduce((high, [, value]) => Math.max(high, value), 0) : null);
-    const said = lines.map(([name, points]) => [name, peak(points)]).filter(([, high]) => high !== null);
-    return [drawing, h("p", { class: "quiet axis" }, said.map(([name, high]) => h("span", { class: `key ${name}` }, `${name}: ${format(high)} at most`)))];
-  }
-
   legend() {
-    const codes = [...new Set(this.bars.map((bar) => bar.outcome))].sort((one, other) => run.rank[one] - run.rank[other]);
-    return h("p", { class: "quiet legend" }, codes.map((code) => h("span", {}, mark(code), ` ${run.words[code]}`)), h("span", {}, h("i", { class: "waitkey" }), " waited for room"), h("span", {}, h("i", { class: "critkey" }), " critical path"));
+    const codes = [...new Set(this.bars.map((bar) => bar.outcome))].sort(
+      (one, other) => run.rank[one] - run.rank[other],
+    );
+    return h(
+      "p",
+      { class: "quiet legend" },
+      codes.map((code) => h("span", {}, mark(code), ` ${run.words[code]}`)),
+      h("span", {}, h("i", { class: "waitkey" }), " waited for room"),
+      h("span", {}, h("i", { class: "critkey" }), " critical path"),
+    );
   }
 
   critical() {
     const steps = run.spans.critical;
     if (!steps.length) return "";
-    const row = ([number, began, ended, idle]) => h("tr", {}, h("td", {}, markOf(number)), h("th", { scope: "row" }, h("a", { class: "id", href: linkTo({ job: run.jobs.id[number] }) }, run.jobs.id[number])), h("td", { class: "quiet" }, idle >= 1 ? `after ${duration(idle / 1000)}` : ""), h("td", {}, duration((ended - began) / 1000)), h("td", { class: "quiet" }, `until ${duration(ended / 1000)}`));
-    return h("section", {}, h("h2", {}, "Critical path", h("small", {}, "the job that ended last, and before each job the one it needed that ended last")), h("div", { class: "panel scroll" }, h("table", { class: "plainlist" }, steps.map(row))));
+    const row = ([number, began, ended, idle]) =>
+      h(
+        "tr",
+        {},
+        h("td", {}, markOf(number)),
+        h(
+          "th",
+          { scope: "row" },
+          h("a", { class: "id", href: linkTo({ job: run.jobs.id[number] }) }, run.jobs.id[number]),
+        ),
+        h("td", { class: "quiet" }, idle >= 1 ? `after ${duration(idle / 1000)}` : ""),
+        h("td", {}, duration((ended - began) / 1000)),
+        h("td", { class: "quiet" }, `until ${duration(ended / 1000)}`),
+      );
+    return h(
+      "section",
+      {},
+      h(
+        "h2",
+        {},
+        "Critical path",
+        h("small", {}, "the job that ended last, and before each job the one it needed that ended last"),
+      ),
+      h("div", { class: "panel scroll" }, h("table", { class: "plainlist" }, steps.map(row))),
+    );
   }
 
   resized() {
@@ -202,7 +263,10 @@ class Timeline {
     this.canvas.classList.toggle("over", Boolean(bar));
     if (!bar) return;
     const waited = bar.waited > 0 ? `, waited ${duration(bar.waited / 1000)}` : "";
-    this.tip.replaceChildren(h("b", { class: "id" }, run.jobs.id[bar.job]), ` ${run.words[bar.outcome]}, ${duration((bar.ended - bar.began) / 1000)}${waited}`);
+    this.tip.replaceChildren(
+      h("b", { class: "id" }, run.jobs.id[bar.job]),
+      ` ${run.words[bar.outcome]}, ${duration((bar.ended - bar.began) / 1000)}${waited}`,
+    );
     const box = this.canvas.parentElement.getBoundingClientRect();
     this.tip.style.left = `${Math.max(0, Math.min(event.clientX - box.left + 12, box.width - this.tip.offsetWidth - 4))}px`;
     this.tip.style.top = `${event.clientY - box.top + 16}px`;

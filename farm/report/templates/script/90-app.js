@@ -1,7 +1,12 @@
 // The page as a whole: which view is seen, keys, theme, paper.
 
 const app = { views: {}, positions: {} };
-const VIEWS = [["overview", "Overview"], ["jobs", "Jobs"], ["timeline", "Timeline"], ["host", "Run"]];
+const VIEWS = [
+  ["overview", "Overview"],
+  ["jobs", "Jobs"],
+  ["timeline", "Timeline"],
+  ["host", "Run"],
+];
 
 /** What the server wrote about the run and its host is a view of its own. */
 class HostView {
@@ -15,10 +20,46 @@ class HostView {
     const row = (image) => {
       const facts = Object.fromEntries(image.facts);
       const libc = [facts.libc, facts["libc version"]].filter(Boolean).join(" ");
-      return h("tr", {}, h("th", { scope: "row" }, image.distro, image.prepared ? h("span", { class: "quiet" }, ` ${image.prepared}`) : ""), h("td", {}, facts["pretty name"] ?? ""), h("td", {}, libc), h("td", {}, facts.arch ?? ""), h("td", { class: "id", title: image.digest }, image.digest.slice(0, 12)), h("td", { class: "id source" }, image.source));
+      return h(
+        "tr",
+        {},
+        h(
+          "th",
+          { scope: "row" },
+          image.distro,
+          image.prepared ? h("span", { class: "quiet" }, ` ${image.prepared}`) : "",
+        ),
+        h("td", {}, facts["pretty name"] ?? ""),
+        h("td", {}, libc),
+        h("td", {}, facts.arch ?? ""),
+        h("td", { class: "id", title: image.digest }, image.digest.slice(0, 12)),
+        h("td", { class: "id source" }, image.source),
+      );
     };
     const heads = ["distro", "system", "libc", "machine", "digest", "source"];
-    return h("section", {}, h("h2", {}, "Images", h("small", {}, String(run.images.length))), h("div", { class: "panel scroll" }, h("table", { class: "plainlist heads" }, h("thead", {}, h("tr", {}, heads.map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, run.images.map(row)))));
+    return h(
+      "section",
+      {},
+      h("h2", {}, "Images", h("small", {}, String(run.images.length))),
+      h(
+        "div",
+        { class: "panel scroll" },
+        h(
+          "table",
+          { class: "plainlist heads" },
+          h(
+            "thead",
+            {},
+            h(
+              "tr",
+              {},
+              heads.map((text) => h("th", { scope: "col" }, text)),
+            ),
+          ),
+          h("tbody", {}, run.images.map(row)),
+        ),
+      ),
+    );
   }
 
   update() {}
@@ -59,9 +100,27 @@ function navigation() {
   const nav = byId("nav");
   const bad = run.jobs.outcome.filter((code) => run.isBad[code]).length;
   nav.replaceChildren(
-    ...VIEWS.map(([name, text]) => h("a", { "data-view": name, href: "#" }, text, name === "jobs" ? h("small", { class: bad ? "hit" : "" }, run.jobs.count.toLocaleString("en")) : "")),
+    ...VIEWS.map(([name, text]) =>
+      h(
+        "a",
+        { "data-view": name, href: "#" },
+        text,
+        name === "jobs" ? h("small", { class: bad ? "hit" : "" }, run.jobs.count.toLocaleString("en")) : "",
+      ),
+    ),
     h("button", { type: "button", class: "plain", id: "theme", click: turnTheme, "aria-label": "light or dark" }, "◐"),
-    h("button", { type: "button", class: "plain", id: "keys", click: () => app.help.showModal(), "aria-label": "keys", title: "keys (?)" }, "?"),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "plain",
+        id: "keys",
+        click: () => app.help.showModal(),
+        "aria-label": "keys",
+        title: "keys (?)",
+      },
+      "?",
+    ),
   );
   nav.hidden = false;
 }
@@ -116,7 +175,17 @@ const KEYS = [
 ];
 
 function help() {
-  const dialog = h("dialog", { "aria-label": "keys" }, h("h2", {}, "Keys"), h("dl", {}, KEYS.map(([key, text]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, text)))), h("button", { type: "button", click: () => dialog.close() }, "close"));
+  const dialog = h(
+    "dialog",
+    { "aria-label": "keys" },
+    h("h2", {}, "Keys"),
+    h(
+      "dl",
+      {},
+      KEYS.map(([key, text]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, text))),
+    ),
+    h("button", { type: "button", click: () => dialog.close() }, "close"),
+  );
   document.body.append(dialog);
   return dialog;
 }
