@@ -163,6 +163,19 @@ function remembered(name) {
   }
 }
 
+/** The head of the list stays below the bars that stay above it. */
+function stacked() {
+  const { element } = app.filters;
+  const below = parseFloat(getComputedStyle(element).top) + element.getBoundingClientRect().height;
+  if (below > 0) document.documentElement.style.setProperty("--below", `${below - 0.5}px`);
+}
+
+/** The address is for what is seen: this only moves the focus. */
+function skipped(event) {
+  event.preventDefault();
+  byId("content").focus();
+}
+
 const KEYS = [
   ["/", "filter by text; in a job, search its log"],
   ["1 2 3 4", "overview, jobs, timeline, run"],
@@ -217,6 +230,8 @@ async function start() {
   app.views.host = new HostView();
   byId("app").append(app.views.host.element);
   byId("app").hidden = false;
+  document.querySelector(".skip").addEventListener("click", skipped);
+  new ResizeObserver(stacked).observe(app.filters.element);
   addEventListener("hashchange", show);
   addEventListener("keydown", pressed);
   addEventListener("resize", () => app.views[app.shown].resized());
