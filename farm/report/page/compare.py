@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MOST_LINES = 400
+MOST_LINES = 200
 """Of each log, from its end, that are compared."""
 _CONTEXT = 2
 _SHOWN = 120
@@ -31,7 +31,8 @@ class Difference:
 def difference(passed: Sequence[str], here: Sequence[str]) -> Difference:
     """What became of ``passed`` in ``here``; no lines where they are alike."""
     left, right = passed[-MOST_LINES:], here[-MOST_LINES:]
-    matcher = difflib.SequenceMatcher(None, [_folded(each) for each in left], [_folded(each) for each in right])
+    # Without autojunk: a line that is there very often is what logs are made of. It bounds nothing that is not bounded here.
+    matcher = difflib.SequenceMatcher(None, [_folded(each) for each in left], [_folded(each) for each in right], False)
     said: list[str] = []
     for group in matcher.get_grouped_opcodes(_CONTEXT):
         if said:
