@@ -18,10 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farm.model.artifact import Artifact, Case, CaseOutcome
+from farm.model.memory import NO_MEMORY
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunRecord
 from farm.model.service import Service
 from farm.report import cases, html
+from farm.report.findings import Cause, Group
 from farm.report.page.marks import GLYPHS
 from farm.report.text import body
 from tests.unit.report.pages import rich
@@ -251,6 +253,19 @@ def test_an_image_s_digest_and_source_are_in_the_data(tmp_path):
     image = page.blocks["run"]["images"][attempt["image"]]
     assert (image["digest"], image["source"]) == (attempt["digest"], "tarball /srv/images/debian-13.tar.zst")
     assert ["libc", "glibc"] in image["facts"]
+
+
+def test_what_a_group_says_of_itself_is_in_the_data_and_in_the_text(tmp_path):
+    cause = Cause("libc", "musl", 1, 1, 0, 3, 0.7, "all 1 failures have libc = musl", ("family = alpine",))
+    groups = (Group("broke <n>", "broke 7", (0,), (cause,), "too few to tell"),)
+    page = seen(one(tmp_path, Outcome.FAILED, b"broke 7"), tmp_path, NO_MEMORY, groups)
+    (group,) = page.blocks["run"]["groups"]
+    assert (group["signature"], group["example"], group["note"]) == ("broke <n>", "broke 7", "too few to tell")
+    (told,) = group["causes"]
+    assert (told["fact"], told["sure"], told["same"]) == ("libc = musl", False, ["family = alpine"])
+    text = "".join(page.text)
+    assert "too few to tell" in text
+    assert "all 1 failures have libc = musl" in text
 
 
 def test_the_seed_of_the_order_is_shown(tmp_path):
