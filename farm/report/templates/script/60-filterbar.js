@@ -60,7 +60,8 @@ class FilterBar {
     this.selects.replaceChildren(...this.fields());
     const on = filtered();
     this.clear.hidden = !on;
-    const group = state.group ? `group ${state.group}: ` : "";
+    const common = run.groups[Number(state.group) - 1]?.signature ?? "";
+    const group = common ? `“${common.length > LONGEST_SAID ? `${common.slice(0, LONGEST_SAID)}…` : common}”: ` : "";
     const test = state.test.length ? `${state.test.join(", ")}: ` : "";
     this.said.textContent = on ? `${group}${test}${found.toLocaleString("en")} of ${count(run.jobs.count, "job")}` : "";
   }
@@ -118,6 +119,7 @@ class FilterBar {
 }
 
 const MOST_AXES = 6;
+const LONGEST_SAID = 60;
 
 function axisValues(axes) {
   const found = new Map();
