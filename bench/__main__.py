@@ -1,7 +1,7 @@
-"""``python -m bench``: the farm, on a plain and on a prepared image, beside crun; imports beside tar; matrices; the history.
+"""``python -m bench``: the farm, on a plain and on a prepared image, beside crun; imports beside tar; matrices; history; pages.
 
     python -m bench [--jobs 1000] [--parallel 8] [--rounds 3] [--alive 300] [--rootfs TARBALL] [--json FILE]
-                    [--archives FOLDER] [--unpack-rounds 5] [--expand-jobs 50000] [--only lives|unpack|expand|history]
+                    [--archives FOLDER] [--unpack-rounds 5] [--expand-jobs 50000] [--only lives|unpack|expand|history|page]
 
 It installs nothing. What it prints are ratios of one run on one machine; the seconds mean nothing elsewhere.
 """
@@ -18,10 +18,11 @@ from dataclasses import asdict, dataclass
 
 from tabulate import tabulate
 
-from bench import crun, expand, farm, history, unpack
+from bench import crun, expand, farm, history, page, unpack
 from farm.errors import FarmError
 
 _ROOTFS = "alpine-3.20-amd64.tar.gz"
+_PARTS = ("lives", "unpack", "expand", "history", "page")
 _ANSWERS = 11
 """Rounds of the commands that ask the history."""
 
@@ -50,7 +51,7 @@ def main() -> int:
     parser.add_argument("--rootfs", default=_found(), help="tarball of an Alpine (default: from FARM_TEST_ROOTFS)")
     parser.add_argument("--archives", default=_folder(), help="folder of archives (default: FARM_TEST_ROOTFS)")
     parser.add_argument("--unpack-rounds", type=int, default=5, help="rounds of imports beside tar (default 5)")
-    parser.add_argument("--only", choices=("lives", "unpack", "expand", "history"), help="one of the measurements")
+    parser.add_argument("--only", choices=_PARTS, help="one of the measurements")
     parser.add_argument("--expand-jobs", type=int, default=50_000, help="jobs of a matrix (default 50000)")
     parser.add_argument("--json", help="write the figures to this file")
     given = parser.parse_args()
@@ -70,6 +71,7 @@ def main() -> int:
         answers, each_bytes = (
             history.measure(scratch, _ANSWERS, _tell) if given.only in (None, "history") else ([], 0.0)
         )
+        pages = page.measure(scratch, given.rounds, _tell) if given.only in (None, "page") else []
     if lives is not None:
         _show(lives)
     if unpacked:
@@ -79,12 +81,11 @@ def main() -> int:
     if answers:
         print("\n" + tabulate(map(history.row, answers), history.HEADER, disable_numparse=True))
         print(f"\n{history.RUNS} runs of {history.JOBS} jobs: {each_bytes:.1f} bytes for each job of a run")
+    if pages:
+        print("\n" + tabulate(map(page.row, pages), page.HEADER, disable_numparse=True))
     if given.json:
-        parts = {
-            "unpacked": [asdict(each) for each in unpacked],
-            "expanded": [asdict(each) for each in expanded],
-            "history": [asdict(each) for each in answers],
-        }
+        measured = {"unpacked": unpacked, "expanded": expanded, "history": answers, "pages": pages}
+        parts = {name: [asdict(each) for each in some] for name, some in measured.items()}
         with open(given.json, "w", encoding="utf-8") as file:
             json.dump({**(asdict(lives) if lives else {}), **parts}, file, indent=2)
     return 0

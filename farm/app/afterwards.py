@@ -13,6 +13,7 @@ from farm.app.recalling import recalled, remember
 from farm.errors import FarmError
 from farm.journal import queries
 from farm.model.run import RunRecord
+from farm.report.findings import Group
 from farm.report.write import write_all
 from farm.schedule.makespan import ideal_s
 from farm.schedule.policy import Budget
@@ -31,16 +32,24 @@ def report(
     remember(
         run_dir, record, ui.note, replaces
     )  # before its past is asked for: of what it replaces nothing is part of that
-    memory = recalled(run_dir, record, ui.note)
-    write_all(run_dir, record, memory)
+    memory, groups = recalled(run_dir, record, ui.note), common(record, run_dir)
+    write_all(run_dir, record, memory, groups)
     try:
         point_latest(run_dir)
     except OSError as error:
         ui.note(f"the report is there, but the link latest is not: {error}")
     if given is not None and (said := used(record, given, since)):
         ui.note(said)
-    ui.end(record, run_dir, memory)
+    ui.end(record, run_dir, memory, groups)
     return record
+
+
+def common(record: RunRecord, run_dir: str) -> Sequence[Group]:
+    """What the failures of the run in ``run_dir`` have in common."""
+    # Not above: nothing before the end of a run needs it.
+    from farm.report.attribution import groups
+
+    return groups(record, run_dir)
 
 
 def salvage(run_dir: str, ui: Ui) -> None:
@@ -53,9 +62,9 @@ def salvage(run_dir: str, ui: Ui) -> None:
         return
     # The error that is on its way out says more than one of these could.
     with contextlib.suppress(FarmError, OSError):
-        memory = recalled(run_dir, record, ui.note)
-        write_all(run_dir, record, memory)
-        ui.end(record, run_dir, memory)
+        memory, groups = recalled(run_dir, record, ui.note), common(record, run_dir)
+        write_all(run_dir, record, memory, groups)
+        ui.end(record, run_dir, memory, groups)
 
 
 def used(record: RunRecord, given: Budget, since: float = 0.0) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from farm.app.afterwards import common
 from farm.app.folder import JOURNAL, find_run, is_live
 from farm.app.recalling import recalled
 from farm.journal import queries
@@ -26,5 +27,5 @@ def rewrite(reports: str, run: str, note: Callable[[str], None]) -> str:
         note(f"{name} is still going on: the report has what has ended by now")
     elif status_of(record) is Status.ABORTED:
         note(f"{name} was killed: farm run --resume {name} goes on with it")
-    write_all(run_dir, record, recalled(run_dir, record, note))
+    write_all(run_dir, record, recalled(run_dir, record, note), common(record, run_dir))
     return os.path.join(run_dir, "index.html")

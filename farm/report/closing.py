@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 
 from farm.model.memory import NO_MEMORY, Change, JobMemory, Memory
 from farm.model.outcome import Outcome
 from farm.model.run import BUILD_NOTE, JobRecord, RunInfo, RunRecord
 from farm.report import summary, words
+from farm.report.findings import Group
 from farm.report.logs import tail
 from farm.report.repro import here, repro
 from farm.report.text import line, paragraph
@@ -26,18 +28,24 @@ _RED, _GREEN, _YELLOW = 31, 32, 33
 
 
 def closing(
-    record: RunRecord, run_dir: str, memory: Memory = NO_MEMORY, *, colour: bool = False, only_bad: bool = False
+    record: RunRecord,
+    run_dir: str,
+    memory: Memory = NO_MEMORY,
+    groups: Sequence[Group] = (),
+    *,
+    colour: bool = False,
+    only_bad: bool = False,
 ) -> str:
     """Paragraphs without a newline at their end; empty if ``only_bad`` and all is good."""
     status = summary.status_of(record)
     if only_bad and status is summary.Status.GOOD:
         return ""
     bad = summary.failures(record.jobs)
-    groups = summary.alike(bad)
+    told = summary.alike(bad)
     parts = [] if only_bad else [_table(record)]
-    parts += [_failure(record.info, each, run_dir, memory, colour=colour) for each in groups[:_LONG_FAILURES]]
-    parts.append("\n".join(_headline(each, memory, colour=colour) for each in groups[_LONG_FAILURES:]))
-    parts.append("\n".join(_common(record, run_dir)))
+    parts += [_failure(record.info, each, run_dir, memory, colour=colour) for each in told[:_LONG_FAILURES]]
+    parts.append("\n".join(_headline(each, memory, colour=colour) for each in told[_LONG_FAILURES:]))
+    parts.append("\n".join(_common(groups)))
     parts.append("\n".join(_remarks(record, only_bad=only_bad)))
     parts.append(_verdict(record, status, len(bad), run_dir, memory, colour=colour))
     return "\n\n".join(part for part in parts if part)
@@ -114,12 +122,9 @@ def _failure(info: RunInfo, group: tuple[JobRecord, ...], run_dir: str, memory: 
     return "\n".join(lines)
 
 
-def _common(record: RunRecord, run_dir: str) -> list[str]:
+def _common(groups: Sequence[Group]) -> list[str]:
     """What explains the largest groups of failures; of a single one that could be chance nothing is said."""
-    # Not above: nothing before the end of a run needs it.
-    from farm.report.attribution import groups
-
-    told = [each for each in groups(record, run_dir) if each.causes and (each.causes[0].is_sure or each.jobs[1:])]
+    told = [each for each in groups if each.causes and (each.causes[0].is_sure or each.jobs[1:])]
     return [f"common: {each.causes[0].sentence}: {_short(each.signature)}" for each in told[:_COMMON]]
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TextIO, TypeAlias
 
 from farm.model.job import Attempt, Job
@@ -18,6 +18,7 @@ from farm.model.memory import NO_MEMORY, Change, Memory
 from farm.model.outcome import Outcome
 from farm.model.run import RunInfo, RunRecord
 from farm.report import summary, words
+from farm.report.findings import Group
 from farm.report.terminal import QuietUi
 from farm.report.ui import View
 
@@ -82,7 +83,7 @@ class JsonUi(QuietUi):
     def note(self, text: str) -> None:
         self._tell("note", text=text)
 
-    def end(self, record: RunRecord, run_dir: str, memory: Memory = NO_MEMORY) -> None:
+    def end(self, record: RunRecord, run_dir: str, memory: Memory = NO_MEMORY, groups: Sequence[Group] = ()) -> None:
         changes = Counter(each.change for each in memory.jobs.values())
         self._ended = True
         status = summary.status_of(record)
@@ -98,6 +99,7 @@ class JsonUi(QuietUi):
             path=os.path.abspath(run_dir),
             baseline=memory.baseline or None,
             changes={change.value: changes[change] for change in Change},
+            common=[each.causes[0].sentence for each in groups if each.causes],
         )
 
     def _tell(self, event: str, **values: Value) -> None:

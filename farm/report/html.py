@@ -1,8 +1,12 @@
-"""``index.html``: one page that needs nothing but itself, no script and no request.
+"""``index.html``: one file that needs nothing but itself and makes no request.
 
-Its content-security policy allows the one style sheet in it, by digest, and nothing else: whatever a log smuggles past the
-escaping stays text. Its cost is bounded: 300 failures are told at length, the first hundred with 200 lines of their logs,
-the others with 20; logs are linked whole. A browser draws the parts of a long page only when they are looked at.
+Its content-security policy allows the one style sheet and the one script in it, by digest, and nothing else: whatever a log
+smuggles past the escaping stays text. What the script shows lies in it as compressed blocks (``farm.report.page``), unpacked
+when they are asked for, and only what is in sight is drawn; so a page of 10,000 jobs is small and opens at once. Without a
+script the summary and the failures are there all the same.
+
+Its cost is bounded: the ends of 300 logs are in it, 200 lines of the first hundred and 20 of the others; without a script, 20
+lines of the first hundred failures, and the names of a thousand more. Logs are linked whole.
 """
 
 from __future__ import annotations
@@ -10,29 +14,22 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
-import os
 import shlex
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Sequence
 from importlib import resources
 
 import jinja2
 from markupsafe import Markup
 
-from farm.model.artifact import Case, CaseOutcome
-from farm.model.job import Attempt, Job
-from farm.model.run import RunInfo, RunRecord
-from farm.report import cases, summary, text, words
-from farm.report.logs import Tail, tail
-from farm.report.page import Entry, Page, href
-from farm.report.repro import repro
+from farm.model.memory import NO_MEMORY, Memory
+from farm.model.run import RunRecord
+from farm.report import summary, text, words
+from farm.report.findings import Group
+from farm.report.page import data, detail, static
+from farm.report.page.marks import href
 from farm.units import format_bytes, format_duration
 
-_LOG_LINES = 200
-_SHORT_LOG_LINES = 20
-_LONG_LOGS = 100
-_SLOWEST = 5
-_CASES = 30
+_STATIC_GROUPS = 20
 _VERDICTS = {
     summary.Status.GOOD: "all good",
     summary.Status.BAD: "failures",
@@ -44,34 +41,48 @@ _VERDICTS = {
 }
 
 
-def render(record: RunRecord, run_dir: str) -> Iterator[bytes]:
-    """The run as a page in UTF-8, in parts; the ends of bad jobs' logs are read from ``run_dir``."""
-    style = resources.files("farm.report").joinpath("templates/style.css").read_text("utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+def render(
+    record: RunRecord, run_dir: str, memory: Memory = NO_MEMORY, groups: Sequence[Group] = ()
+) -> Iterator[bytes]:
+    """The run as a page in UTF-8, in parts; the ends of bad jobs' logs are read from ``run_dir``.
+
+    ``memory`` is what earlier runs say of its jobs, ``groups`` is what its failures have in common.
+    """
+    style, script = _style(), _script()
     status = summary.status_of(record)
-    shown = Page.of(record)
-    started = datetime.datetime.fromtimestamp(record.info.started_at, datetime.UTC)
+    bad = summary.failures(record.jobs)
+    alike = summary.alike(bad)
+    numbers = {each.job.id: number for number, each in enumerate(record.jobs)}
+    others, unnamed = static.others(alike)
     stream = (
         _environment()
         .get_template("index.html.j2")
         .stream(
-            # The project's own file, and the only text that is not escaped.
+            # The project's own files, and the only text that is not escaped.
             style=Markup(style),
-            style_digest=digest,
+            script=Markup(script),
+            style_digest=_digest(style),
+            script_digest=_digest(script),
             record=record,
             info=record.info,
             status=status,
             verdict=_VERDICTS[status],
-            page=shown,
-            grid=shown.grid(),
-            started=started.strftime("%Y-%m-%d %H:%M:%S UTC"),
+            bad=len(bad),
+            legend=static.legend(record),
+            distros=len({each.job.distro for each in record.jobs}),
+            started=datetime.datetime.fromtimestamp(record.info.started_at, datetime.UTC).strftime(
+                "%Y-%m-%d %H:%M UTC"
+            ),
             command=shlex.join(record.info.command_line),
+            isolation=words.isolation(record.info),
             weaknesses=words.weaknesses(record.info),
             weakened=summary.weakened(record.jobs),
-            cards=_cards(shown, run_dir),
-            slowest=[shown.entry(each) for each in summary.slowest(record.jobs, _SLOWEST)],
-            failing=partial(_failing, run_dir),
-            most_cases=_CASES,
+            groups=groups[:_STATIC_GROUPS],
+            cards=static.cards(alike, numbers, run_dir),
+            others=others,
+            unnamed=unnamed,
+            run_dir=run_dir,
+            blocks=data.blocks(record, run_dir, memory, groups),
         )
     )
     stream.enable_buffering(200)
@@ -79,24 +90,19 @@ def render(record: RunRecord, run_dir: str) -> Iterator[bytes]:
         yield part.encode("utf-8", "replace")
 
 
-def _cards(page: Page, run_dir: str) -> Iterator[tuple[list[Entry], Tail]]:
-    for position, card in enumerate(page.cards):
-        lines = _LOG_LINES if position < _LONG_LOGS else _SHORT_LOG_LINES
-        path = card[0].attempts[-1].log_path if card[0].attempts else ""
-        yield [page.entry(each) for each in card], tail(run_dir, path, lines)
+def _style() -> str:
+    return resources.files("farm.report").joinpath("templates/style.css").read_text("utf-8")
 
 
-def _failing(run_dir: str, attempt: Attempt | None) -> list[Case]:
-    """The test cases that the attempt left behind and that did not pass."""
-    if attempt is None or not attempt.cases_path:
-        return []
-    bad = (CaseOutcome.FAILED, CaseOutcome.ERROR)
-    return [each for each in cases.load(run_dir, attempt.cases_path) if each.outcome in bad]
+def _script() -> str:
+    """Its files in the order of their names, as one function that leaves no name behind."""
+    folder = resources.files("farm.report").joinpath("templates/script")
+    parts = sorted((each.name, each.read_text("utf-8")) for each in folder.iterdir() if each.name.endswith(".js"))
+    return "(() => {\n'use strict';\n" + "\n".join(said for _, said in parts) + "})();\n"
 
 
-def _again(info: RunInfo, job: Job) -> str:
-    """As typed where the matrix file is: a page has no folder of its reader's."""
-    return repro(info, job, directory=os.path.dirname(info.matrix_path))
+def _digest(said: str) -> str:
+    return base64.b64encode(hashlib.sha256(said.encode()).digest()).decode()
 
 
 def _environment() -> jinja2.Environment:
@@ -110,11 +116,12 @@ def _environment() -> jinja2.Environment:
     environment.filters.update(line=text.line, body=text.body, duration=format_duration, size=format_bytes)
     environment.globals.update(
         href=href,
-        ending=words.ending,
+        mark=static.mark,
         measures=words.measures,
         opted_out=words.opted_out,
         trouble=words.trouble,
         shell=shlex.join,
-        again=_again,
+        again=detail.again,
+        failing=detail.failing,
     )
     return environment

@@ -12,7 +12,7 @@ import contextlib
 import itertools
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from rich.console import Console
@@ -23,6 +23,7 @@ from farm.model.memory import NO_MEMORY, Memory
 from farm.model.outcome import Outcome
 from farm.model.run import RunInfo, RunRecord
 from farm.report import layout
+from farm.report.findings import Group
 from farm.report.layout import Going, Moment, Row
 from farm.report.logs import tail
 from farm.report.screen import Line, Screen
@@ -111,10 +112,10 @@ class LiveUi(QuietUi):
     def note(self, text: str) -> None:
         self._print(paragraph(text))
 
-    def end(self, record: RunRecord, run_dir: str, memory: Memory = NO_MEMORY) -> None:
+    def end(self, record: RunRecord, run_dir: str, memory: Memory = NO_MEMORY, groups: Sequence[Group] = ()) -> None:
         self._ended = True
         self._stop()
-        self._write(closing_words(record, run_dir, memory, colour=self._colour()))
+        self._write(closing_words(record, run_dir, memory, groups, colour=self._colour()))
 
     def _tick(self) -> None:
         """Keeps the clock on the screen going while nothing happens."""

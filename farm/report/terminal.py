@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from farm.model.job import Attempt, Job
@@ -18,6 +18,7 @@ from farm.model.outcome import Outcome
 from farm.model.run import RunInfo, RunRecord
 from farm.report import words
 from farm.report.closing import closing, painted
+from farm.report.findings import Group
 from farm.report.going import clock as clock_text
 from farm.report.going import left, waits
 from farm.report.text import line, paragraph
@@ -57,8 +58,8 @@ class QuietUi:
     def note(self, text: str) -> None:
         pass
 
-    def end(self, record: RunRecord, run_dir: str, memory: Memory = NO_MEMORY) -> None:
-        said = closing(record, run_dir, memory, colour=self._colour(), only_bad=True)
+    def end(self, record: RunRecord, run_dir: str, memory: Memory = NO_MEMORY, groups: Sequence[Group] = ()) -> None:
+        said = closing(record, run_dir, memory, groups, colour=self._colour(), only_bad=True)
         if said:
             self._write(said)
 
@@ -135,13 +136,13 @@ class PlainUi(QuietUi):
     def note(self, text: str) -> None:
         self._say(paragraph(text))
 
-    def end(self, record: RunRecord, run_dir: str, memory: Memory = NO_MEMORY) -> None:
+    def end(self, record: RunRecord, run_dir: str, memory: Memory = NO_MEMORY, groups: Sequence[Group] = ()) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._ended = True
         self._view = None
-        self._write(closing_words(record, run_dir, memory, colour=self._colour()))
+        self._write(closing_words(record, run_dir, memory, groups, colour=self._colour()))
 
     def heartbeat(self) -> None:
         """Say how far the run is where nothing was said for so long, and look again when that may be so."""
@@ -183,9 +184,9 @@ def opening(total: int, info: RunInfo) -> str:
     return "\n".join([first, *(paragraph(f"warning: {each}") for each in words.weaknesses(info))])
 
 
-def closing_words(record: RunRecord, run_dir: str, memory: Memory, *, colour: bool) -> str:
+def closing_words(record: RunRecord, run_dir: str, memory: Memory, groups: Sequence[Group], *, colour: bool) -> str:
     """The last words of a run, below what was said before."""
-    return "\n" + closing(record, run_dir, memory, colour=colour)
+    return "\n" + closing(record, run_dir, memory, groups, colour=colour)
 
 
 def retried_line(total: int, job: Job, attempt: Attempt, *, colour: bool) -> str:

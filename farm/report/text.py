@@ -14,6 +14,7 @@ import re
 _PAINT = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]?|[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)|\x9b[0-?]*[ -/]*[@-~]?"
 )
+_SGR = re.compile(r"(\x1b\[[0-9;:]{0,60}m)")
 _ERASED = re.compile(r"\x1b\[[012]?[JK]")  # EL and ED: what stood there before is gone
 _OVERSTRUCK = re.compile(r"[^\n\x08]\x08")
 _HOSTILE = (
@@ -48,6 +49,22 @@ def body(text: str) -> str:
     if "\x08" in text:
         text = _OVERSTRUCK.sub("", text)
     return _HOSTILE_IN_BODY.sub(_escape, text)
+
+
+def painted(text: str) -> str:
+    """``text`` as ``body`` makes it, with the sequences that paint letters (SGR) kept: for a page that draws them itself.
+
+    A line that was overwritten has none left.
+    """
+    return "\n".join(_coloured(each) for each in text.split("\n")) if "\x1b[" in text else body(text)
+
+
+def _coloured(line: str) -> str:
+    line = line.rstrip("\r")
+    if "\x1b[" not in line or "\r" in line or "\x08" in line:
+        return body(line)
+    parts = _SGR.split(line)
+    return "".join(each if number % 2 else body(each) for number, each in enumerate(parts))
 
 
 def _overwritten(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from farm.model.job import Attempt, Job
@@ -10,6 +10,7 @@ from farm.model.memory import Memory
 from farm.model.outcome import Outcome
 from farm.model.ports import Glimpse
 from farm.model.run import RunInfo, RunRecord
+from farm.report.findings import Group
 from farm.schedule.standing import Standing
 
 
@@ -65,6 +66,9 @@ class Ui(Protocol):
         """A sentence about the run, and perhaps further lines that go with it."""
         ...
 
-    def end(self, record: RunRecord, run_dir: str, memory: Memory = ..., /) -> None:
-        """The run ended; its reports are in ``run_dir``, ``memory`` is what earlier runs say."""
+    def end(self, record: RunRecord, run_dir: str, memory: Memory = ..., groups: Sequence[Group] = ..., /) -> None:
+        """The run ended; its reports are in ``run_dir``.
+
+        ``memory`` is what earlier runs say, ``groups`` are what its failures have in common.
+        """
         ...

@@ -107,6 +107,13 @@ def weaknesses(info: RunInfo) -> tuple[str, ...]:
     return tuple(found)
 
 
+def isolation(info: RunInfo) -> str:
+    """What holds a container of this run, in words."""
+    parts = ["user namespace" if info.user_namespace else "no user namespace"]
+    parts += ["seccomp" if info.seccomp else "no seccomp", f"control groups {info.cgroup}"]
+    return ", ".join(parts)
+
+
 def opted_out(job: Job) -> str:
     """What isolation the matrix file took from ``job``; empty normally."""
     parts = ["privileged"] if job.privileged else []

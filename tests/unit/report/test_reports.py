@@ -13,6 +13,7 @@ from farm.model.memory import Change, JobMemory, Memory
 from farm.model.outcome import Outcome
 from farm.model.run import RunRecord, Sample
 from farm.report import results
+from farm.report.attribution import groups
 from farm.report.summary import Status, alike, failures, status, status_of
 from farm.report.write import write_all
 from tests.unit.report.attributed import DISTROS, bad_if, run
@@ -54,7 +55,8 @@ def test_results_hold_the_run(tmp_path):
 
 def test_results_hold_images_samples_and_what_failures_have_in_common(tmp_path):
     record = run(bad_if(lambda job: DISTROS[job.distro].libc == "musl"), axes={"opt": ("O0", "O1", "O2", "O3")})
-    write_all(str(tmp_path), replace(record, samples=(Sample(1.5, 0.25, 1 << 30, 2, 3),)))
+    record = replace(record, samples=(Sample(1.5, 0.25, 1 << 30, 2, 3),))
+    write_all(str(tmp_path), record, groups=groups(record, str(tmp_path)))
     found = json.loads((tmp_path / "results.json").read_text())
     assert found["images"][0]["digest"] == found["jobs"][0]["attempts"][0]["image"] == "digest of alpine-3.10"
     assert found["images"][0]["facts"]["libc"] == "musl"

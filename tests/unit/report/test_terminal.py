@@ -15,6 +15,7 @@ from farm.model.job import Job
 from farm.model.memory import Change, JobMemory, Memory
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunRecord
+from farm.report.attribution import groups
 from farm.report.closing import closing
 from farm.report.terminal import PlainUi, QuietUi
 from farm.schedule.standing import Why
@@ -126,7 +127,8 @@ def test_the_last_words_say_what_failures_have_in_common(tmp_path):
             return Outcome.FAILED, "undefined symbol " + "x" * 100
         return Outcome.FAILED if job.test == "u" and DISTROS[job.distro].arch == "i686" else Outcome.PASSED, "it broke"
 
-    lines = closing(run(ends, tests=("t", "u"), axes={"opt": ("O0", "O1", "O2", "O3")}), str(tmp_path)).splitlines()
+    record = run(ends, tests=("t", "u"), axes={"opt": ("O0", "O1", "O2", "O3")})
+    lines = closing(record, str(tmp_path), groups=groups(record, str(tmp_path))).splitlines()
     common = [line for line in lines if line.startswith("common: ")]
     assert common == [
         f"common: all 24 failures have libc = musl; 0 of 36 others do: undefined symbol {'x' * 42}…",
@@ -137,7 +139,7 @@ def test_the_last_words_say_what_failures_have_in_common(tmp_path):
 
 def test_of_one_failure_that_may_be_chance_the_last_words_say_nothing_more(tmp_path):
     record = run(bad_if(lambda job: DISTROS[job.distro].arch == "i686"))
-    assert "common" not in closing(record, str(tmp_path))
+    assert "common" not in closing(record, str(tmp_path), groups=groups(record, str(tmp_path)))
 
 
 def test_a_quiet_run_speaks_of_failures_only(tmp_path):

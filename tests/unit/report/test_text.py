@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farm.report.text import body, line
+from farm.report.text import body, line, painted
 
 # Every character there is, the hostile ones much more often.
 ANY = st.text(st.one_of(st.characters(), st.sampled_from("\x1b[];\\\x07\x08\r\n\t\0\x9b\x7f\u202e\u200b\ud800\ufffe")))
@@ -76,3 +77,26 @@ def test_honest_text_stays_as_it_is(text):
 )
 def test_what_only_paints_goes_and_the_rest_is_shown(printed, shown):
     assert body(printed) == shown
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("\x1b[1;31mred\x1b[0m", "\x1b[1;31mred\x1b[0m"),
+        ("\x1b[31mred\x1b[0m\r", "\x1b[31mred\x1b[0m"),
+        ("\x1b[2J\x1b[31mx", "\x1b[31mx"),
+        ("\x1b]0;title\x07\x1b[32mx", "\x1b[32mx"),
+        ("1%\r\x1b[31m2%", "2%"),
+        ("\x1b[31m\x07\u202e", "\x1b[31m\\x07\\u202e"),
+        ("\x1b[>4;1mx", "x"),
+        ("a\x1b[38;5;196mb\nc", "a\x1b[38;5;196mb\nc"),
+    ],
+)
+def test_D03_painted_text_keeps_colours_and_nothing_else(said, left):
+    assert painted(said) == left
+
+
+@given(st.text(st.characters()))
+def test_painted_text_without_its_colours_is_harmless(said):
+    left = re.sub("\x1b\\[[0-9;:]*m", "", painted(said))
+    assert body(left) == left

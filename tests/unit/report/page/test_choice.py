@@ -1,0 +1,51 @@
+"""Which logs lie in the page, and which are compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from farm.model.distro import Facts
+from farm.model.outcome import Outcome
+from farm.model.run import RunRecord, UsedImage
+from farm.report.page.choice import LOGS, LONG_LOGS, choose
+from tests.unit.report.runs import info, mixed
+
+
+def _numbers(record):
+    return {each.job.id: number for number, each in enumerate(record.jobs)}
+
+
+def test_D06_logs_are_bounded_however_many_failed(tmp_path):
+    bad = [each for each in mixed(tmp_path, 8, bad=1).jobs if each.outcome is Outcome.FAILED]
+    many = tuple(replace(each, job=replace(each.job, id=str(number))) for number, each in enumerate(bad * 60))
+    record = RunRecord(info(), many, status="bad")
+    lines = list(choose(record, _numbers(record)).lines.values())
+    assert len(lines) == LOGS
+    assert lines.count(max(lines)) == LONG_LOGS
+
+
+def test_good_jobs_have_no_log_in_the_page(tmp_path):
+    record = mixed(tmp_path, 10, bad=3)
+    told = {number for number, _ in choose(record, _numbers(record)).lines}
+    outcomes = {record.jobs[number].outcome for number in told}
+    assert Outcome.PASSED not in outcomes
+    assert {Outcome.FAILED, Outcome.FLAKY} <= outcomes
+
+
+def test_a_log_is_compared_with_that_of_the_distro_most_like_its_own(tmp_path):
+    distros = ("alpine-1", "debian-1", "ubuntu-1", "alpine-2")
+    record = mixed(tmp_path, 1, distros=distros, bad=1000)
+    failed = replace(record.jobs[3], outcome=Outcome.FAILED)
+    images = tuple(
+        UsedImage(str(number) * 64, distro, "", Facts(libc="musl" if "alpine" in distro else "glibc"))
+        for number, distro in enumerate(distros)
+    )
+    record = replace(record, jobs=(*record.jobs[:3], failed), images=images)
+    assert choose(record, _numbers(record)).passed == {3: 0}
+    assert choose(replace(record, images=()), _numbers(record)).passed == {3: 0}  # the first, where nothing is known
+    images = (
+        *images[:2],
+        replace(images[2], facts=Facts(libc="musl", family="x")),
+        replace(images[3], facts=Facts(libc="musl", family="x")),
+    )
+    assert choose(replace(record, images=images), _numbers(record)).passed == {3: 2}
