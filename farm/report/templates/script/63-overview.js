@@ -23,7 +23,7 @@ class Overview {
         { class: `badge ${name}`, href: fragment({ view: "jobs", change: [name] }) },
         `${found} ${words[name]}`,
       );
-      this.changes.append(found ? link : h("span", { class: "quiet" }, `no ${words[name]}`), at < 2 ? " " : "");
+      this.changes.append(found ? link : h("span", { class: "quiet" }, `no ${words[name]}`), at === 2 ? "" : found ? " " : ", ");
     });
   }
 
