@@ -52,12 +52,12 @@ def closing(
 
 
 def changed(memory: Memory) -> str:
-    """``3 new, 1 fixed, 12 still failing (since 20260102T030405Z-3f2a)``: against the baseline; empty without one."""
+    """``3 new, 1 fixed, 12 still failing, against 20260102T030405Z-3f2a``, which is the baseline; empty without one."""
     if not memory.baseline:
         return ""
     found = Counter(each.change for each in memory.jobs.values())
     new, fixed, still = (found[each] for each in (Change.NEW, Change.FIXED, Change.STILL))
-    return f"{new} new, {fixed} fixed, {still} still failing (since {line(memory.baseline)})"
+    return f"{new} new, {fixed} fixed, {still} still failing, against {line(memory.baseline)}"
 
 
 def painted(text: str, outcome: Outcome | None, *, colour: bool) -> str:

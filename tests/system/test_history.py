@@ -17,9 +17,10 @@ def test_the_next_run_says_what_is_new_and_commands_find_it(farm):
     done = farm.run("run")
     first, second = (each.name for each in farm.runs())
     assert "failed unit/small (new): exit status 1" in done.stdout
-    assert f"1 new, 1 fixed, 0 still failing (since {first})" in done.stdout
+    assert f"1 new, 1 fixed, 0 still failing, against {first}" in done.stdout
     assert (
-        farm.run("run", "--baseline", second, "-k", "unit", "-q").stdout.count(f"1 still failing (since {second})") == 1
+        farm.run("run", "--baseline", second, "-k", "unit", "-q").stdout.count(f"1 still failing, against {second}")
+        == 1
     )
     done = farm.run("run", "--baseline", "2000", "-k", "unit")
     assert (done.returncode, "there is no run 2000" in done.stderr) == (4, True)

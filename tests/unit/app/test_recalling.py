@@ -28,7 +28,7 @@ def test_a_first_run_has_nothing_to_compare_with(tmp_path: Path) -> None:
 def test_the_next_run_says_what_changed(tmp_path: Path) -> None:
     ended(tmp_path, 1, {"a/d": "F", "b/d": "P", "c/d": "F", "d/d#2": "P"})
     said = ended(tmp_path, 2, {"a/d": "P", "b/d": "F", "c/d": "F", "d/d#2": "F"})
-    assert f"2 new, 1 fixed, 1 still failing (since {run_id(1)})\n" in said
+    assert f"2 new, 1 fixed, 1 still failing, against {run_id(1)}\n" in said
     assert "failed b/d (new): it failed" in said
     assert f"failed c/d (since {run_id(1)}): it failed" in said
     assert baseline(tmp_path, 2) == {
@@ -44,20 +44,20 @@ def test_a_selection_and_an_interrupted_run_are_no_baseline(tmp_path: Path) -> N
     ended(tmp_path, 3, {"a/d": "P", "b/d": "c"})
     ended(tmp_path, 4, {"a/d": "F", "b/d": "c"}, asked=Asked(max_fail=1))
     ended(tmp_path, 5, {"a/d": "F", "b/d": "P"}, name="smoke")
-    assert f"1 new, 0 fixed, 0 still failing (since {run_id(1)})" in ended(tmp_path, 6, {"a/d": "F", "b/d": "P"})
+    assert f"1 new, 0 fixed, 0 still failing, against {run_id(1)}" in ended(tmp_path, 6, {"a/d": "F", "b/d": "P"})
 
 
 def test_a_part_is_compared_with_the_same_part(tmp_path: Path) -> None:
     ended(tmp_path, 1, {"a/d": "F"}, asked=shard(1, 2))
     ended(tmp_path, 2, {"b/d": "F"}, asked=shard(2, 2))
-    assert f"1 still failing (since {run_id(1)})" in ended(tmp_path, 3, {"a/d": "F"}, asked=shard(1, 2))
+    assert f"1 still failing, against {run_id(1)}" in ended(tmp_path, 3, {"a/d": "F"}, asked=shard(1, 2))
 
 
 def test_the_baseline_that_was_asked_for(tmp_path: Path) -> None:
     for number, letter in enumerate("PF", 1):
         ended(tmp_path, number, {"a/d": letter})
     said = ended(tmp_path, 3, {"a/d": "F"}, asked=Asked(baseline=run_id(1)))
-    assert f"1 new, 0 fixed, 0 still failing (since {run_id(1)})" in said
+    assert f"1 new, 0 fixed, 0 still failing, against {run_id(1)}" in said
     said = ended(tmp_path, 4, {"a/d": "F"}, asked=Asked(baseline="gone"))
     assert "nothing to compare with: there is no run gone" in said
     assert "still failing" not in said
@@ -84,7 +84,7 @@ def test_a_history_that_cannot_be_read_costs_no_report(tmp_path: Path) -> None:
 def test_a_matrix_whose_file_is_called_by_no_utf_8_has_a_past_too(tmp_path: Path) -> None:
     ended(tmp_path, 1, {"a/d": "F"}, name="caf\udce9")
     ended(tmp_path, 2, {"a/d": "P"}, name="caf")
-    assert f"1 still failing (since {run_id(1)})" in ended(tmp_path, 3, {"a/d": "F"}, name="caf\udce9")
+    assert f"1 still failing, against {run_id(1)}" in ended(tmp_path, 3, {"a/d": "F"}, name="caf\udce9")
 
 
 def test_a_side_is_found_by_its_name_in_the_history_or_by_its_folder(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_the_last_words_say_what_changed_against_the_baseline(tmp_path):
         "t/passed": JobMemory(change=Change.FIXED),
     }
     lines = closing(record, str(tmp_path), Memory("r7", known)).splitlines()
-    assert lines[-2] == "1 new, 1 fixed, 1 still failing (since r7)"
+    assert lines[-2] == "1 new, 1 fixed, 1 still failing, against r7"
     assert "failed t/failed (new): t/failed" in lines
     assert "timeout t/timeout (since r1): t/timeout" in lines
     assert "oom t/oom: t/oom" in lines
