@@ -30,6 +30,11 @@ class Cause:
     same: tuple[str, ...] = ()
 
     @property
+    def fact(self) -> str:
+        """``libc = musl``, of a range ``glibc < 2.17``."""
+        return f"{self.name} {self.value}" if self.value.startswith(("< ", ">= ")) else f"{self.name} = {self.value}"
+
+    @property
     def is_sure(self) -> bool:
         """Claimed; else it is the best that there is, of too few jobs to tell."""
         return self.score >= CLAIM

@@ -8,15 +8,14 @@ Which line:
 - ``timeout``: the last line that is not empty, where it hung; without a log the reason.
 - ``oom``, ``error``, ``xpassed``: the reason. The log says nothing of it.
 
-A line speaks of an error if one of ``_TELLING`` is in it and it does not say that there was none (``0 errors``, ``-Werror``,
-``... ok``), is no warning, no heading and no command that a shell traces. What is folded is in ``_FOLDED``; an exit status,
-a signal and an errno are kept, as they are the message.
+Which lines speak of an error is in ``telling``. What is folded is in ``_FOLDED``; an exit status, a signal and an errno are
+kept, as they are the message.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from farm.model.job import Attempt, Job
@@ -25,6 +24,7 @@ from farm.model.paths import host_name, safe_name
 from farm.model.run import JobRecord
 from farm.report import words
 from farm.report.logs import tail
+from farm.report.telling import may_tell, tells
 from farm.report.text import line
 
 _LINES = 100
@@ -32,21 +32,7 @@ _BYTES = 8 << 10
 _LONGEST = 300
 _OF_THE_FARM = frozenset({Outcome.OOM, Outcome.ERROR, Outcome.XPASSED})
 
-_TELLING = (
-    "error", "fail", "fatal", "panic", "traceback", "exception", "assert", "abort", "not ok", "not found", "no such",
-    "cannot", "can't", "could not", "unable", "undefined", "unknown", "unrecognized", "unsupported", "not supported", "invalid",
-    "illegal", "denied", "not permitted", "refused", "timed out", "missing", "mismatch", "segmentation fault", "core dumped",
-    "bus error", "killed", "out of memory", "no space left", "unexpected", "bad option",
-)  # fmt: skip
 _TRACEBACK = "traceback (most recent call last)"
-_NO_ERROR = re.compile(
-    r"\b(?:no|0|without|zero)\s+(?:error|fail|exception|unexpected)\w*"
-    r"|(?:error|failure|fail|failed|exception)s?\s*[:=]\s*0\b|-w(?:no-)?error\S*"
-)
-_HARMLESS = re.compile(
-    r"\.\.\.?\s*(?:ok|yes|no|passed|done)\s*$|\b(?:ok|passed|pass)\s*$|^\s*(?:ok|pass(?:ed)?)\b|^\s*(?:[=_*#]{3}|----|\++\s)"
-    r"|\bwarning\b(?!.*\b(?:error|fatal)\b)"
-)
 
 # One pass from left to right: of what begins at the same place the first counts. None repeats what may follow it.
 _FOLDED = re.compile(
@@ -100,6 +86,10 @@ class Signatures:
         example = _shown(found or words.told(record.reason, attempt) or (record.outcome or ""))
         return Signature(folded(example, record.job), example)
 
+    def speaks(self, job: Job) -> Callable[[str], bool]:
+        """Whether a line of this job's log speaks of an error, and is none that a good job of the test prints as well."""
+        return lambda each: tells(each) and folded(_shown(each), job) not in self._usual_in(job)
+
     def _from_log(self, record: JobRecord, attempt: Attempt) -> str:
         lines = _end(attempt, self._run_dir)
         if record.outcome is Outcome.TIMEOUT:
@@ -129,17 +119,10 @@ def folded(text: str, job: Job | None = None) -> str:
 
 def errors(lines: Sequence[str]) -> Iterator[str]:
     """Those of ``lines`` that speak of an error, in order; for the head of a traceback the line that names the exception."""
-    everything = "\n".join(lines).lower()
-    there = [word for word in _TELLING if word in everything]
-    for number, each in enumerate(lines if there else ()):
-        lowered = each.lower()
-        if not any(word in lowered for word in there):
-            continue
-        if _TRACEBACK in lowered:
+    for number, each in enumerate(lines if may_tell("\n".join(lines)) else ()):
+        if _TRACEBACK in each.lower():
             yield _raised(lines[number + 1 :]) or each
-            continue
-        lowered = _NO_ERROR.sub("", lowered)
-        if any(word in lowered for word in there) and not _HARMLESS.search(lowered):
+        elif may_tell(each) and tells(each):
             yield each
 
 

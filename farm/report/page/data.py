@@ -85,7 +85,7 @@ def _group(group: Group) -> dict[str, object]:
 def _cause(cause: Cause) -> dict[str, object]:
     return {
         "said": text.line(cause.sentence),
-        "fact": text.line(f"{cause.name} = {cause.value}"),
+        "fact": text.line(cause.fact),
         "with": (cause.bad_with, cause.all_with),
         "without": (cause.bad_without, cause.all_without),
         "sure": cause.is_sure,

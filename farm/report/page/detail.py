@@ -22,6 +22,7 @@ from farm.report.page.compare import MOST_LINES, difference
 from farm.report.page.log import Excerpt, excerpt
 from farm.report.page.marks import code, href
 from farm.report.repro import repro
+from farm.report.signature import Signatures
 
 MOST_CASES = 30
 _MOST_FILES = 200
@@ -39,9 +40,11 @@ class Detailer:
     numbers: Mapping[str, int]
     runs: past.Runs = field(default_factory=past.Runs)
     _images: dict[str, int] = field(init=False)
+    _signatures: Signatures = field(init=False)
 
     def __post_init__(self) -> None:
         self._images = {each.digest: number for number, each in enumerate(self.record.images)}
+        self._signatures = Signatures(self.record.jobs, self.run_dir)
 
     def of(self, number: int) -> dict[str, object]:
         """The job with this number; what is empty is left out."""
@@ -92,18 +95,19 @@ class Detailer:
             "trouble": [
                 (name, text.line(said)) for name, said in (words.trouble(attempt.failure) if attempt.failure else ())
             ],
-            "log": self._log(number, attempt),
+            "log": self._log(number, job, attempt),
             "artifacts": _artifacts(attempt),
             "cases": [_told(each) for each in failing(self.run_dir, attempt)],
             "beside": _beside(self.run_dir, job, attempt),
         }
         return {name: value for name, value in found.items() if value not in ("", [], None)}
 
-    def _log(self, number: int, attempt: Attempt) -> dict[str, object] | None:
+    def _log(self, number: int, job: Job, attempt: Attempt) -> dict[str, object] | None:
         if not attempt.log_path or not attempt.log_bytes:
             return None
         lines = self.choice.lines.get((number, attempt.number), 0)
-        shown = excerpt(self.run_dir, attempt.log_path, lines) if lines else Excerpt(whole=False)
+        speaks = self._signatures.speaks(job)
+        shown = excerpt(self.run_dir, attempt.log_path, lines, speaks) if lines else Excerpt(whole=False)
         return {
             "href": href(attempt.log_path),
             "bytes": attempt.log_bytes,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from farm.report import logs, text
-from farm.report.page import trouble
+from farm.report.telling import first_error, tells
 
 _SEARCHED_BYTES = 4 << 20  # of the longest log whose lines are counted; longer ones are numbered from their end
 _AROUND = 3
@@ -31,20 +32,23 @@ class Excerpt:
     whole: bool = True
 
 
-def excerpt(run_dir: str, log_path: str, lines: int) -> Excerpt:
-    """The last ``lines`` lines of the log, at most 64 KiB, and some around its first error; empty where there is no log."""
+def excerpt(run_dir: str, log_path: str, lines: int, speaks: Callable[[str], bool] = tells) -> Excerpt:
+    """The last ``lines`` lines of the log, at most 64 KiB, and some around the first that ``speaks`` of an error.
+
+    Empty where there is no log.
+    """
     raw, start = logs.end(run_dir, log_path)
     found = text.painted(raw.decode("utf-8", "replace")).rstrip("\n").split("\n")
     if found == [""]:
         return Excerpt()
     kept = tuple(logs.cut(each) for each in found[-lines:])
     if start >= _SEARCHED_BYTES:
-        error = _within([each.encode("utf-8", "replace") for each in kept])
+        error = next((number for number, each in enumerate(kept) if speaks(each)), None)
         first = -len(kept)
         return Excerpt((Piece(first, kept),), first + error if error is not None else 0, whole=False)
     before = _read(run_dir, log_path) if start else raw
     first = len(before.rstrip(b"\r\n").split(b"\n")) - len(kept) + 1 if start else len(found) - len(kept) + 1
-    at = trouble.first_error(before)
+    at = first_error(before, speaks)
     pieces = (Piece(first, kept),)
     if at is None:
         return Excerpt(pieces, whole=first == 1)
@@ -54,10 +58,6 @@ def excerpt(run_dir: str, log_path: str, lines: int) -> Excerpt:
     around = before.split(b"\n")[begin : min(at + _AROUND + 1, first - 1)]
     shown = tuple(logs.cut(text.painted(each.decode("utf-8", "replace"))) for each in around)
     return Excerpt((Piece(begin + 1, shown), *pieces), at + 1, whole=first == begin + len(shown) + 1 and begin == 0)
-
-
-def _within(lines: list[bytes]) -> int | None:
-    return next((number for number, each in enumerate(lines) if trouble.tells(each)), None)
 
 
 def _read(run_dir: str, log_path: str) -> bytes:

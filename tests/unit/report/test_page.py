@@ -268,6 +268,26 @@ def test_what_a_group_says_of_itself_is_in_the_data_and_in_the_text(tmp_path):
     assert "all 1 failures have libc = musl" in text
 
 
+def test_a_range_is_no_value(tmp_path):
+    told = [
+        Cause(name, value, 2, 2, 0, 9, 3.0, "") for name, value in (("glibc", "< 2.17"), ("q", "<b>"), ("q", ">=2"))
+    ]
+    groups = (Group("broke", "broke", (0,), tuple(told)),)
+    (group,) = seen(one(tmp_path, Outcome.FAILED, b"broke"), tmp_path, NO_MEMORY, groups).blocks["run"]["groups"]
+    assert [each["fact"] for each in group["causes"]] == ["glibc < 2.17", "q = <b>", "q = >=2"]
+
+
+def test_what_good_jobs_print_as_well_is_not_marked_as_an_error(tmp_path):
+    record = mixed(tmp_path, 1, distros=("a-1", "b-1"), bad=1000)
+    passed, failed = record.jobs
+    noise = "cannot find ccache, going on without it\n"
+    (tmp_path / passed.attempts[0].log_path).write_text(noise)
+    (tmp_path / failed.attempts[0].log_path).write_text(f"{noise}x.c:1: error: y\n")
+    page = seen(replace(record, jobs=(passed, replace(failed, outcome=Outcome.FAILED))), tmp_path)
+    (attempt,) = _job(page, 1)["attempts"]
+    assert attempt["log"]["error"] == 2
+
+
 def test_the_seed_of_the_order_is_shown(tmp_path):
     record = one(tmp_path, Outcome.PASSED, b"")
     asked = replace(record.info.asked, seed=7)

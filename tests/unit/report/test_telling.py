@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from farm.report.page.trouble import first_error
+from farm.report.telling import first_error
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,9 @@ from farm.report.page.trouble import first_error
         b"Segmentation fault (core dumped)",
         b"E: Unable to locate package, permission denied",
         b"ValueError: no",
+        b"java.lang.NullPointerException: null",
+        b"date: invalid date '@4294967296'",
+        b"0 errors, 2 failures",
         b"\x1b[31merror\x1b[0m: it",
     ],
 )
@@ -38,6 +41,9 @@ def test_a_line_that_tells_of_an_error(line):
         b"3 passed, 0 failed",
         b"set -e: exit on error",
         b"terror is no word of it",
+        b"checking for error_at_line... yes",
+        b"warning: unknown option",
+        b"+ fail() { exit 1; }",
     ],
 )
 def test_a_line_that_tells_of_none(line):
@@ -47,3 +53,9 @@ def test_a_line_that_tells_of_none(line):
 def test_a_hostile_log_ends_the_search():
     assert first_error(b"0 errors\n" * 200_000 + b"error: here\n") is None
     assert first_error(b"error" * 400_000) is None
+
+
+def test_a_line_that_somebody_knows_better_is_passed_over():
+    log = b"cannot find ccache, going on without it\nx.c:1: error: here\n"
+    assert first_error(log) == 0
+    assert first_error(log, lambda line: "ccache" not in line) == 1
