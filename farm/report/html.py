@@ -5,8 +5,8 @@ smuggles past the escaping stays text. What the script shows lies in it as compr
 when they are asked for, and only what is in sight is drawn; so a page of 10,000 jobs is small and opens at once. Without a
 script the summary and the failures are there all the same.
 
-Its cost is bounded: the ends of 300 logs are in it, 200 lines of the first hundred and 20 of the others; without a script, 20
-lines of the first hundred failures, and the names of a thousand more. Logs are linked whole.
+Its cost is bounded: the ends of 300 logs are in it, of bad jobs first, 200 lines of the first hundred and 20 of the others;
+without a script, 20 lines of the first hundred failures, and the names of a thousand more. Logs are linked whole.
 """
 
 from __future__ import annotations

@@ -27,11 +27,16 @@ class Choice:
 
 
 def choose(record: RunRecord, numbers: Mapping[str, int]) -> Choice:
-    """The bad jobs first, in the order in which they are told, then the flaky ones; the last three attempts of each."""
+    """The bad jobs first, in the order in which they are told, then the flaky ones; the last three attempts of each.
+
+    Of a run that is small the others follow.
+    """
     bad = summary.failures(record.jobs)
     flaky = [each for each in record.jobs if each.outcome is Outcome.FLAKY]
+    told = {each.job.id for each in (*bad, *flaky)}
+    others = [each for each in record.jobs if each.job.id not in told] if len(record.jobs) <= LOGS else []
     lines: dict[tuple[int, int], int] = {}
-    for each in (*bad, *flaky):
+    for each in (*bad, *flaky, *others):
         for attempt in each.attempts[-1 : -_ATTEMPTS - 1 : -1]:
             if len(lines) < LOGS and attempt.log_bytes:
                 most = LOG_LINES if len(lines) < LONG_LOGS else SHORT_LOG_LINES

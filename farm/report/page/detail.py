@@ -106,7 +106,7 @@ class Detailer:
         if not attempt.log_path or not attempt.log_bytes:
             return None
         lines = self.choice.lines.get((number, attempt.number), 0)
-        speaks = self._signatures.speaks(job)
+        speaks = self._signatures.speaks(job) if attempt.outcome.bad else _never
         shown = excerpt(self.run_dir, attempt.log_path, lines, speaks) if lines else Excerpt(whole=False)
         return {
             "href": href(attempt.log_path),
@@ -158,6 +158,11 @@ def failing(run_dir: str, attempt: Attempt | None) -> list[Case]:
     if len(found) > MOST_CASES:
         return [*found[:MOST_CASES], Case(f"and {len(found) - MOST_CASES} more, in junit.xml")]
     return found
+
+
+def _never(_line: str) -> bool:
+    """What speaks of an error in the log of an attempt that was good was none."""
+    return False
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -116,7 +116,10 @@ def hostile(text: str) -> RunRecord:
             f"{text}{number}", text, f"{text}-14.04", ((text, text),), ("sh",), text, ((text, text),), cap_add=(text,)
         )
         failure = Failure(text, text, 28, text) if outcome is Outcome.ERROR else None
-        tried = (Attempt(job.id, 1, Outcome.FAILED, 1.0, reason=text, failure=failure, log_path="logs/a", log_bytes=9),)
+        said = 0 if outcome is Outcome.PASSED else 9  # what a good job prints as well is no error
+        tried = (
+            Attempt(job.id, 1, Outcome.FAILED, 1.0, reason=text, failure=failure, log_path="logs/a", log_bytes=said),
+        )
         jobs.append(JobRecord(job, tried, outcome, text))
     known = info(
         name=text, matrix_path=text, hostname=text, host_name=text, kernel=text, warnings=(text,), command_line=(text,)

@@ -283,9 +283,13 @@ def test_what_good_jobs_print_as_well_is_not_marked_as_an_error(tmp_path):
     noise = "cannot find ccache, going on without it\n"
     (tmp_path / passed.attempts[0].log_path).write_text(noise)
     (tmp_path / failed.attempts[0].log_path).write_text(f"{noise}x.c:1: error: y\n")
-    page = seen(replace(record, jobs=(passed, replace(failed, outcome=Outcome.FAILED))), tmp_path)
+    attempts = (replace(failed.attempts[0], outcome=Outcome.FAILED),)
+    failed = replace(failed, outcome=Outcome.FAILED, attempts=attempts)
+    page = seen(replace(record, jobs=(passed, failed)), tmp_path)
     (attempt,) = _job(page, 1)["attempts"]
     assert attempt["log"]["error"] == 2
+    (attempt,) = _job(page, 0)["attempts"]
+    assert attempt["log"]["error"] == 0
 
 
 def test_the_seed_of_the_order_is_shown(tmp_path):

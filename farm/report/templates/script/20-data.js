@@ -58,7 +58,7 @@ const reasonOf = (number) => run.jobs.texts.reason[run.jobs.reason[number]];
 function whyOf(number) {
   const reason = reasonOf(number);
   const common = run.groups[run.groupOf.get(number)]?.signature ?? "";
-  return common && !reason.includes(common) ? [reason, common].filter(Boolean).join(" · ") : reason;
+  return common && !reason.includes(common) ? [common, reason].filter(Boolean).join(" · ") : reason;
 }
 
 const sinceOf = (number) => run.jobs.texts.since[run.jobs.since[number]];

@@ -41,7 +41,7 @@ function sparkline(number, wide = 3, high = 18) {
 
 /** What `docs/history.md` defines. */
 const FLAKINESS =
-  "Flakiness: of the changes that were possible between good and bad in the last thirty results, how many there were without the first, and passes after a bad attempt.";
+  "Of the steps from one result to the next, in the last thirty: the share that took an earlier change between good and bad back, or was a pass after a bad attempt.";
 
 /** The day in the id of a run, the id itself where it has none. */
 const dayOf = (id) => id.replace(/^([0-9]{4})([0-9]{2})([0-9]{2})T.*$/, "$1-$2-$3");
@@ -56,8 +56,8 @@ function badges(number) {
     change &&
       h(
         "span",
-        { class: `badge ${change}`, title: since ? `since the run ${since}` : "" },
-        since ? `failing since ${dayOf(since)}` : CHANGE_WORDS[change],
+        { class: `badge ${change}`, title: since ? `failing since the run ${since}` : "" },
+        since ? `since ${dayOf(since)}` : CHANGE_WORDS[change],
       ),
     flaky > 0 && h("span", { class: "badge", title: FLAKINESS }, `flaky ${flaky} %`),
   ];

@@ -164,7 +164,10 @@ function commandOf(known) {
               h(
                 "dd",
                 {},
-                needs.map((other) => [markOf(other, linkTo({ job: run.jobs.id[other] })), " "]),
+                needs.map((other) => {
+                  const link = linkTo({ job: run.jobs.id[other] });
+                  return h("div", { class: "need" }, markOf(other), h("a", { class: "id", href: link }, run.jobs.id[other]));
+                }),
               ),
             )
           : "",
@@ -223,9 +226,10 @@ function earlier(number, known) {
       "div",
       { class: "panel past" },
       h("p", {}, drawing),
-      flaky >= 0 ? h("p", { class: "quiet", title: FLAKINESS }, `flakiness ${flaky} %`) : "",
+      flaky > 0 ? h("p", {}, `flakiness ${flaky} %`, h("small", { class: "quiet" }, FLAKINESS)) : "",
+      flaky === 0 ? h("p", { class: "quiet", title: FLAKINESS }, "flakiness 0 %") : "",
       rows.length
-        ? h("details", {}, h("summary", {}, count(rows.length, "result")), h("table", { class: "plainlist" }, rows))
+        ? h("details", {}, h("summary", {}, count(rows.length, "earlier result")), h("table", { class: "plainlist" }, rows))
         : "",
     ),
   );

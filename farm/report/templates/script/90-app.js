@@ -27,12 +27,12 @@ class HostView {
           "th",
           { scope: "row" },
           image.distro,
-          image.prepared ? h("span", { class: "quiet" }, ` ${image.prepared}`) : "",
+          image.prepared ? h("span", { class: "quiet" }, image.prepared === image.distro ? " prepared" : ` prepared as ${image.prepared}`) : "",
         ),
         h("td", {}, facts["pretty name"] ?? ""),
-        h("td", {}, libc),
+        h("td", { class: "fixed" }, libc),
         h("td", {}, facts.arch ?? ""),
-        h("td", { class: "id", title: image.digest }, image.digest.slice(0, 12)),
+        h("td", { class: "id fixed", title: image.digest }, image.digest.slice(0, 12)),
         h("td", { class: "id source" }, image.source),
       );
     };

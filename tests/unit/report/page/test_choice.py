@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from farm.model.distro import Facts
 from farm.model.outcome import Outcome
 from farm.model.run import RunRecord, UsedImage
@@ -24,12 +26,15 @@ def test_D06_logs_are_bounded_however_many_failed(tmp_path):
     assert lines.count(max(lines)) == LONG_LOGS
 
 
-def test_good_jobs_have_no_log_in_the_page(tmp_path):
-    record = mixed(tmp_path, 10, bad=3)
-    told = {number for number, _ in choose(record, _numbers(record)).lines}
-    outcomes = {record.jobs[number].outcome for number in told}
-    assert Outcome.PASSED not in outcomes
-    assert {Outcome.FAILED, Outcome.FLAKY} <= outcomes
+@pytest.mark.parametrize(("tests", "good"), [(10, True), (40, False)])
+def test_logs_of_good_jobs_are_in_the_page_of_a_small_run_after_all_others(tmp_path, tests, good):
+    record = mixed(tmp_path, tests, bad=3)
+    told = [number for number, _ in choose(record, _numbers(record)).lines]
+    outcomes = [record.jobs[number].outcome for number in told]
+    assert (Outcome.PASSED in outcomes) == good
+    assert {Outcome.FAILED, Outcome.FLAKY} <= set(outcomes)
+    if good:
+        assert Outcome.FAILED not in outcomes[outcomes.index(Outcome.PASSED) :]
 
 
 def test_a_log_is_compared_with_that_of_the_distro_most_like_its_own(tmp_path):

@@ -186,6 +186,10 @@ def test_a_job_with_all_its_attempts(at: At, small: Small):
         "tarball /srv/images/",
     ):
         assert each in text
+    needed = next(each.job for each in shown.record.jobs if each.job.needs)
+    assert needed.needs[0] in _job(at(f"job={needed.id}"), needed.id)
+    at(f"job={name}")
+    _job(page, name)
     page.get_by_role("link", name="attempt 1").click()
     page.locator(".tabs [aria-current]").get_by_text("attempt 1").wait_for()
     assert "assertion `tree->left" in page.locator(".log").inner_text()
