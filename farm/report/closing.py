@@ -43,8 +43,11 @@ def closing(
     bad = summary.failures(record.jobs)
     told = summary.alike(bad)
     parts = [] if only_bad else [_table(record)]
-    parts += [_failure(record.info, each, run_dir, memory, colour=colour) for each in told[:_LONG_FAILURES]]
-    parts.append("\n".join(_headline(each, memory, colour=colour) for each in told[_LONG_FAILURES:]))
+    at_length = _at_length(told, record, groups)
+    parts += [_failure(record.info, told[at], run_dir, memory, colour=colour) for at in sorted(at_length)]
+    parts.append(
+        "\n".join(_headline(each, memory, colour=colour) for at, each in enumerate(told) if at not in at_length)
+    )
     parts.append("\n".join(_common(groups)))
     parts.append("\n".join(_remarks(record, only_bad=only_bad)))
     parts.append(_verdict(record, status, len(bad), run_dir, memory, colour=colour))
@@ -106,6 +109,15 @@ def _against(group: tuple[JobRecord, ...], memory: Memory) -> str:
     if len(known) == 1 and known[0].change is Change.STILL and known[0].since:
         return f" (since {line(known[0].since)})"
     return ""
+
+
+def _at_length(told: Sequence[tuple[JobRecord, ...]], record: RunRecord, groups: Sequence[Group]) -> frozenset[int]:
+    """Which of ``told`` are shown with their logs: one of each group first, then a second of each, and so on."""
+    if len(told) <= _LONG_FAILURES:
+        return frozenset(range(len(told)))
+    places = {record.jobs[number].job.id: place for each in groups for place, number in enumerate(each.jobs)}
+    ranked = sorted(range(len(told)), key=lambda at: places.get(told[at][0].job.id, 0))
+    return frozenset(ranked[:_LONG_FAILURES])
 
 
 def _failure(info: RunInfo, group: tuple[JobRecord, ...], run_dir: str, memory: Memory, *, colour: bool) -> str:

@@ -17,6 +17,7 @@ from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunRecord
 from farm.report.attribution import groups
 from farm.report.closing import closing
+from farm.report.findings import Group
 from farm.report.terminal import PlainUi, QuietUi
 from farm.schedule.standing import Why
 from tests.unit.report.attributed import DISTROS, bad_if, run
@@ -90,6 +91,17 @@ def test_failures_are_last_and_the_verdict_is_the_last_of_all(tmp_path):
     assert re.fullmatch(r"\d+ of 180 jobs bad in 1m23s", lines[-2])
     first_error = next(number for number, line in enumerate(lines) if line.startswith("error "))
     assert not any(line.startswith(("failed ", "timeout ", "oom ")) for line in lines[first_error:])
+
+
+def test_of_many_failures_one_of_each_kind_is_shown_with_its_log(tmp_path):
+    (failed,) = one(tmp_path, Outcome.FAILED, b"it broke").jobs
+    jobs = tuple(replace(failed, job=replace(failed.job, id=f"t/{number}")) for number in range(50))
+    record = RunRecord(info(), jobs, duration_s=1.0, status="bad")
+    kinds = (Group("a", "a", tuple(range(48))), Group("b", "b", (48, 49)))
+    blocks = closing(record, str(tmp_path), groups=kinds).split("\n\n")[1:]
+    long = [each.split()[1] for each in blocks if "again: " in each]
+    assert long == [f"t/{number}:" for number in (*range(18), 48, 49)]
+    assert blocks[20].splitlines() == [f"failed t/{number}: exit status 2" for number in range(18, 48)]
 
 
 def test_the_last_words_say_what_changed_against_the_baseline(tmp_path):
