@@ -114,8 +114,7 @@ def _plot(name: str, ends: Sequence[tuple[PastRun, End]], late: Trend | None) ->
     took_s = [end.duration_s for _, end in ends]
     told = f"{sum(each.bad for each in outcomes)} of {len(outcomes)} bad"
     if late is not None and late.flakiness.score is not None:
-        turns = f"{late.flakiness.turns} of {late.flakiness.results - 1}"
-        told += f", flakiness {_percent(late.flakiness.score)} ({turns})"
+        told += f", flakiness {_percent(late.flakiness.score)} ({late.flakiness.said})"
     click.echo(line(name))
     click.echo(f"  outcome  {_coloured(outcomes)}  {told}")
     if took_s:
@@ -155,7 +154,7 @@ def _table_of_trends(trends: Sequence[Trend], style: str) -> None:
     rows = [
         [
             _percent(each.flakiness.score or 0.0),
-            f"{each.flakiness.turns} of {each.flakiness.results - 1}",
+            each.flakiness.said,
             letters(each.outcomes),
             *([line(each.matrix)] if several else []),
             line(each.job_id),

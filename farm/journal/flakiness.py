@@ -35,6 +35,12 @@ class Flakiness:
         return min(1.0, self.turns / (self.results - 1)) if self.results >= LEAST else None
 
     @property
+    def said(self) -> str:
+        """The share in words: ``1 of 4``. Where each of five results passed after a bad attempt that is four of four."""
+        steps = self.results - 1
+        return f"{min(self.turns, steps)} of {steps}"
+
+    @property
     def rank(self) -> float:
         """The lower end of Wilson's interval of that share: 2 of 4 come after 12 of 29; below 0 where there is no score."""
         if self.score is None:

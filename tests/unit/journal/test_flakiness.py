@@ -44,6 +44,11 @@ def test_the_score(letters: str, score: float | None) -> None:
     assert flakiness(ends(letters)).score == score
 
 
+def test_no_more_steps_were_turns_than_there_were() -> None:
+    assert flakiness(ends("~~~~~")).said == "4 of 4"
+    assert flakiness(ends("PFPPPP")).said == "1 of 5"
+
+
 def test_a_few_results_count_for_less_than_many() -> None:
     few, many = Flakiness(5, 2), Flakiness(30, 12)
     assert few.score > many.score  # type: ignore[operator]
