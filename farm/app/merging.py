@@ -20,6 +20,7 @@ from farm.report.summary import Status, status
 from farm.report.text import line
 
 _SHOWN = 5
+_MISSING = "not there: the parts"
 _PIECE = re.compile(r"(\d+)")
 
 
@@ -173,11 +174,14 @@ def missing_parts(parts: Sequence[RunRecord]) -> list[str]:
 
 def _notes(parts: Sequence[RunRecord]) -> list[tuple[str, str]]:
     told = ", ".join(f"{each.info.id} on {each.info.hostname}" for each in parts)
-    return [("merged", told), *((kind, f"{each.info.id}: {text}") for each in parts for kind, text in each.notes)]
+    before = [
+        (kind, each.info.id, text) for each in parts for kind, text in each.notes if not text.startswith(_MISSING)
+    ]
+    return [("merged", told), *((kind, f"{run_id}: {text}") for kind, run_id, text in before)]
 
 
 def _warnings(missing: Sequence[str]) -> list[tuple[str, str]]:
-    return [("merged", f"not there: the parts {', '.join(missing)}; their jobs were not run")] if missing else []
+    return [("merged", f"{_MISSING} {', '.join(missing)}; their jobs were not run")] if missing else []
 
 
 def _status(parts: Sequence[RunRecord], records: Sequence[JobRecord], *, incomplete: bool) -> Status:

@@ -17,10 +17,12 @@ from farm.report.write import write_all
 def rewrite(reports: str, run: str, note: Callable[[str], None]) -> str:
     """Write it, and return the path of its page. ``note`` is told what is odd about the run.
 
+    ``latest`` is the newest run, also one that was killed before it had a report.
+
     Raises ``UsageError`` where there is no such run, ``FarmError`` where its journal cannot be read or the report not be
     written.
     """
-    run_dir = find_run(reports, run)
+    run_dir = find_run(reports, None if run == "latest" else run)
     record = queries.read(os.path.join(run_dir, JOURNAL))
     name = line(record.info.id)
     if is_live(run_dir):

@@ -22,7 +22,7 @@ def report(run: str, opens: bool, reports: str) -> int:
     """Write the report of RUN anew, and print its path.
 
     It is made of the run's journal and of what the history knows of earlier runs; also that of a run that was killed. RUN is an
-    id, the beginning of one, latest, or the path of a run's folder.
+    id, the beginning of one, latest, which is the newest, or the path of a run's folder.
 
     \b
     farm report latest --open

@@ -116,6 +116,9 @@ def test_a_part_that_is_missing_is_said(tmp_path: Path) -> None:
     record = whole(tmp_path, *parts)
     assert record.notes[-1] == ("merged", "not there: the parts 2/4, 4/4; their jobs were not run")
     assert record.status == "interrupted"
+    late = [journal(tmp_path, number, {f"{number}/d": "P"}, asked=shard(number, 4)) for number in (2, 4)]
+    record = whole(tmp_path, tmp_path / record.info.id, *late)
+    assert not [text for _, text in record.notes if "not there" in text]
 
 
 def test_where_the_matrix_file_is_at_hand_the_jobs_of_missing_parts_are_there_and_not_run(tmp_path: Path) -> None:

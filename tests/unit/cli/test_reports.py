@@ -32,12 +32,13 @@ def test_a_report_is_written_anew(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def test_also_that_of_a_run_that_was_killed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_dir = journal(tmp_path, 1, {"a/d": "P", "b/d": "-"}, killed=True)
-    assert status(["report", str(run_dir)]) == 0
+    ended(tmp_path, 0, {"a/d": "P"})
+    assert status(["report", "latest", "--reports", str(tmp_path)]) == 0  # the newest, though the link leads to another
     shown = capsys.readouterr()
     assert shown.out == f"{run_dir}/index.html\n"
     assert f"farm run --resume {run_id(1)}" in shown.err
     assert json.loads((run_dir / "results.json").read_text())["status"] == "aborted"
-    assert not (tmp_path / "latest").exists()
+    assert (tmp_path / "latest").resolve().name == run_id(0)
 
 
 def test_it_is_opened_in_a_browser_where_there_is_one(tmp_path: Path) -> None:
