@@ -21,6 +21,7 @@ from farm.report.text import line
 
 _SHOWN = 5
 _MISSING = "not there: the parts"
+_SHARD = re.compile(r"\d+/\d+")
 _PIECE = re.compile(r"(\d+)")
 
 
@@ -174,10 +175,14 @@ def missing_parts(parts: Sequence[RunRecord]) -> list[str]:
 
 def _notes(parts: Sequence[RunRecord]) -> list[tuple[str, str]]:
     told = ", ".join(f"{each.info.id} on {each.info.hostname}" for each in parts)
+    came = {f"{each.index + 1}/{each.total}" for part in parts if (each := part.info.asked.shard) is not None}
     before = [
-        (kind, each.info.id, text) for each in parts for kind, text in each.notes if not text.startswith(_MISSING)
+        (kind, f"{each.info.id}: {text}")
+        for each in parts
+        for kind, text in each.notes
+        if not (text.startswith(_MISSING) and set(_SHARD.findall(text)) <= came)
     ]
-    return [("merged", told), *((kind, f"{run_id}: {text}") for kind, run_id, text in before)]
+    return [("merged", told), *before]
 
 
 def _warnings(missing: Sequence[str]) -> list[tuple[str, str]]:

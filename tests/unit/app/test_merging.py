@@ -117,6 +117,8 @@ def test_a_part_that_is_missing_is_said(tmp_path: Path) -> None:
     assert record.notes[-1] == ("merged", "not there: the parts 2/4, 4/4; their jobs were not run")
     assert record.status == "interrupted"
     late = [journal(tmp_path, number, {f"{number}/d": "P"}, asked=shard(number, 4)) for number in (2, 4)]
+    most = whole(tmp_path, tmp_path / record.info.id, late[0])
+    assert [text for _, text in most.notes if "not there" in text]
     record = whole(tmp_path, tmp_path / record.info.id, *late)
     assert not [text for _, text in record.notes if "not there" in text]
 
