@@ -134,6 +134,7 @@ class Init:
                 self._set_oom_score(_OOM_FIRST)
                 if identity:
                     process.lend(*identity)
+                at_s = time.monotonic()  # not after: when this process runs again the command may be over
                 pid = _first(direct, environment, actions) or command.spawn(argv, environment, actions)
             finally:
                 if identity:
@@ -141,7 +142,7 @@ class Init:
                 self._set_oom_score(0)
                 os.chdir("/")
             self._children[pid] = number
-            self._say("started", number, time.monotonic(), descriptors=((master,) if terminal else ()) + root)
+            self._say("started", number, at_s, descriptors=((master,) if terminal else ()) + root)
         except OSError as error:
             step = "working-directory" if isinstance(error, KernelError) and error.call == "chdir" else "exec"
             self.say_failed(number, step, error)
