@@ -117,6 +117,7 @@ def _environment() -> jinja2.Environment:
     environment.globals.update(
         href=href,
         mark=static.mark,
+        where=static.where,
         measures=words.measures,
         opted_out=words.opted_out,
         trouble=words.trouble,

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from farm.model.job import Attempt
 from farm.model.run import JobRecord, RunRecord
 from farm.report import summary, words
+from farm.report.findings import Group
 from farm.report.logs import Tail, tail
 from farm.report.page.marks import GLYPHS, NOT_RUN
 
 CARDS = 100
 LINES = 20
 NAMES = 1000
+_NAMED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,18 @@ def legend(record: RunRecord) -> list[tuple[Mark, int]]:
     found = [(Mark(each.value), counts[each]) for each in sorted(counts, key=lambda each: not each.bad)]
     unfinished = sum(each.outcome is None for each in record.jobs)
     return [*found, (Mark(NOT_RUN), unfinished)] if unfinished else found
+
+
+def where(record: RunRecord, group: Group) -> str:
+    """``version on 3 distros``: which tests a group is of, and where they were bad."""
+    jobs = [record.jobs[number].job for number in group.jobs]
+    tests = list(dict.fromkeys(each.test for each in jobs))
+    distros = list(dict.fromkeys(each.distro for each in jobs))
+    return f"{_some(tests, 'tests')} on {_some(distros, 'distros')}"
+
+
+def _some(names: Sequence[str], many: str) -> str:
+    return ", ".join(names) if len(names) <= _NAMED else f"{len(names)} {many}"
 
 
 def cards(bad: Sequence[tuple[JobRecord, ...]], numbers: Mapping[str, int], run_dir: str) -> Iterator[Card]:

@@ -265,6 +265,7 @@ def test_what_a_group_says_of_itself_is_in_the_data_and_in_the_text(tmp_path):
     assert (told["fact"], told["sure"], told["same"]) == ("libc = musl", False, ["family = alpine"])
     text = "".join(page.text)
     assert "too few to tell" in text
+    assert "1 job t on d.1" in text
     assert "all 1 failures have libc = musl" in text
 
 
