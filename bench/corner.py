@@ -5,14 +5,16 @@
             `-- the measurements   with a /proc and a /run of their own
 
 Whatever the measured tools start lives in that pid namespace and ends with its process 1, which ends with the process that
-one started, by SIGKILL too; what they mount goes with the mount namespace. Ctrl-C reaches the measurements as one
-KeyboardInterrupt, through the two others.
+one started, by SIGKILL too; what they mount goes with the mount namespace. What SIGKILL leaves, a folder and groups that
+are empty, the next one removes. Ctrl-C reaches the measurements as one KeyboardInterrupt, through the two others.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import glob
+import itertools
 import os
 import shutil
 import signal
@@ -20,13 +22,14 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from farm.cgroup import folder
 from farm.kernel import mount as m
 from farm.kernel import proc, process
 
+_NAME = "farm-corner-"
 _PODMAN = "/var/lib/containers"  # where it writes, whatever it is told
 _PATIENCE_S = 10.0
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -45,15 +48,49 @@ class Corner:
 
 def inside(measure: Callable[[Corner], int]) -> int:
     """The exit status of ``measure``, which is called in a process of its own in a new corner; 130 after Ctrl-C."""
-    scratch = tempfile.mkdtemp(prefix="farm-bench-")
-    corner = Corner(scratch, f"/farm-bench-{os.getpid()}")
     had_podman = os.path.isdir(_PODMAN)
+    with _own() as corner:
+        try:
+            return _started(measure, corner)
+        finally:
+            shutil.rmtree(corner.scratch)
+            if not had_podman and os.path.isdir(_PODMAN):
+                os.rmdir(_PODMAN)
+
+
+@contextlib.contextmanager
+def _own() -> Iterator[Corner]:
+    """A new folder, locked, and the group of the same name."""
+    for number in itertools.count():
+        name = f"{_NAME}{os.getpid()}-{number}"
+        scratch = os.path.join(tempfile.gettempdir(), name)
+        try:
+            os.mkdir(scratch, 0o700)
+        except FileExistsError:
+            continue
+        with _locked(scratch) as is_ours:
+            if is_ours:
+                yield Corner(scratch, f"/{name}")
+                return
+
+
+@contextlib.contextmanager
+def _locked(path: str) -> Iterator[bool]:
+    """Whether nobody else holds the lock of the folder, or has removed it; it is ours while the block runs."""
     try:
-        return _started(measure, corner)
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_ours = os.path.exists(path) and os.path.samestat(os.fstat(fd), os.stat(path))
+    except BlockingIOError:
+        is_ours = False
+    try:
+        yield is_ours
     finally:
-        shutil.rmtree(scratch)
-        if not had_podman and os.path.isdir(_PODMAN):
-            os.rmdir(_PODMAN)
+        os.close(fd)
 
 
 def _started(measure: Callable[[Corner], int], corner: Corner) -> int:
@@ -74,6 +111,7 @@ def _first(measure: Callable[[Corner], int], corner: Corner) -> int:
     process.prctl(process.PR_SET_PDEATHSIG, signal.SIGKILL)
     os.setsid()  # the terminal's Ctrl-C is for the process outside alone, who passes it on once
     _furnish(corner)
+    _sweep()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     child = _fork(lambda: _measured(measure, corner))
     for signum in _FORWARDED:
@@ -100,8 +138,21 @@ def _empty(corner: Corner) -> None:
     with contextlib.suppress(ChildProcessError):
         while True:
             os.waitpid(-1, 0)
+    _remove_groups(corner.cgroup)
+
+
+def _sweep() -> None:
+    """Remove what SIGKILL left of an earlier one: a folder that nobody holds the lock of, and the groups of its name."""
+    for scratch in glob.glob(os.path.join(glob.escape(tempfile.gettempdir()), f"{_NAME}*")):
+        with _locked(scratch) as is_ours:
+            if is_ours:
+                _remove_groups(f"/{os.path.basename(scratch)}")
+                shutil.rmtree(scratch)
+
+
+def _remove_groups(cgroup: str) -> None:
     for each in proc.mounts():
-        for path in _groups(each, corner.cgroup):
+        for path in _groups(each, cgroup):
             if not folder.remove_tree(path, deadline_s=time.monotonic() + _PATIENCE_S):
                 print(f"cannot be removed: {path}", file=sys.stderr)
 

@@ -88,9 +88,9 @@ def _words(rootfs_dir: Path, *arguments: str) -> list[str]:
 
 
 def _folders() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("farm-bench-*"))
+    return set(Path(tempfile.gettempdir()).glob("farm-corner-*"))
 
 
 def _groups() -> set[Path]:
     points = [Path(each.mount_point) for each in proc.mounts() if each.fstype in ("cgroup", "cgroup2")]
-    return {group for point in points for group in point.glob("farm-bench-*")}
+    return {group for point in points for group in point.glob("farm-corner-*")}
