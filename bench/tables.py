@@ -15,7 +15,7 @@ _BESIDE = ("crun", "runc", "bubblewrap", "systemd-nspawn", "podman", "docker")
 
 def tables(lives: Lives, form: str = "simple") -> str:
     """All of them, with what was not there; ``form`` is one of tabulate's formats."""
-    beside = reference(lives)
+    beside = reference(lives) or "a peer"
     parts = [
         f"{lives.host}; load average {' to '.join(f'{each:.2f}' for each in lives.load)}",
         _table(
@@ -24,8 +24,16 @@ def tables(lives: Lives, form: str = "simple") -> str:
             _latency(lives, beside),
         ),
         _table(form, ("many at once", "-P", "a second", "quartiles", f"times {beside}"), _throughput(lives, beside)),
-        _table(form, ("alive at once", "n", "up s", "gone s", "MiB each", "host's command"), _crowds(lives)),
-        _table(form, ("whole farm run", "runs", "s", "a second", "first ms", "after s", "MB"), _runs(lives)),
+        _table(
+            form,
+            ("alive at once", "n", "up s", "gone s", "MiB each", f"of {beside}", "host's command"),
+            _crowds(lives, beside),
+        ),
+        _table(
+            form,
+            ("whole farm run", "runs", "s", "a second", f"times {beside}", "first ms", "after s", "MB"),
+            _runs(lives, beside),
+        ),
         _table(form, targets.HEADER, [targets.row(each) for each in targets.targets(lives)]),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -66,18 +74,20 @@ def _throughput(lives: Lives, beside: str) -> list[tuple[str, ...]]:
     return rows + [(name, "", why, "", "") for name, why in lives.absent.items() if name in PEERS]
 
 
-def _crowds(lives: Lives) -> list[tuple[str, ...]]:
+def _crowds(lives: Lives, beside: str) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for each in lives.crowds:
-        figures = ("", "", each.why_not, "")
+        figures = ("", "", each.why_not, "", "")
         if not each.why_not:
             pulse = f"{1000 * each.pulse_s:.1f} ms, {1000 * each.pulse_before_s:.1f} before"
-            figures = (f"{each.up_s:.2f}", f"{each.down_s:.2f}", f"{each.mib_each:.2f}", pulse)
+            other = lives.crowd(beside, each.count)
+            times = f"{each.mib_each / other.mib_each:.2f}" if other is not None and other.mib_each > 0 else ""
+            figures = (f"{each.up_s:.2f}", f"{each.down_s:.2f}", f"{each.mib_each:.2f}", times, pulse)
         rows.append((each.tool, f"{each.count:,}", *figures))
     return rows
 
 
-def _runs(lives: Lives) -> list[tuple[str, ...]]:
+def _runs(lives: Lives, beside: str) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for jobs in sorted({run.jobs for run in lives.runs}):
         runs = lives.runs_of(jobs)
@@ -86,7 +96,9 @@ def _runs(lives: Lives) -> list[tuple[str, ...]]:
         after = spread([run.after_s for run in runs]).middle
         most = max(run.most_bytes for run in runs) / 1e6
         count = str(len(runs))
-        shown = (f"{took:.2f}", f"{jobs / took:.0f}", f"{1000 * first:.0f}", f"{after:.2f}", f"{most:.0f}")
+        theirs = lives.a_second(beside)
+        times = f"{jobs / took / theirs:.2f}" if theirs else ""
+        shown = (f"{took:.2f}", f"{jobs / took:.0f}", times, f"{1000 * first:.0f}", f"{after:.2f}", f"{most:.0f}")
         rows.append((f"{jobs:,} jobs", count, *shown))
     return rows
 
@@ -101,5 +113,5 @@ def _quartiles(found: Spread) -> str:
 
 
 def _times(measured: Callable[[str], float | None], name: str, beside: str) -> str:
-    ours, theirs = measured(name), measured(beside) if beside else None
+    ours, theirs = measured(name), measured(beside)
     return f"{ours / theirs:.2f}" if ours is not None and theirs else ""

@@ -16,8 +16,9 @@ _COMMAND = ("sleep", "86111")
 def test_exactly_those_are_counted() -> None:
     with subprocess.Popen(_COMMAND) as one, subprocess.Popen((*_COMMAND, "1")) as another:
         try:
-            processes.until(1, _COMMAND, time.monotonic() + 10)
-            assert processes.count((*_COMMAND, "1")) == 1
+            processes.until(1, _COMMAND, time.monotonic() + 30)
+            processes.until(1, (*_COMMAND, "1"), time.monotonic() + 30)
+            assert processes.count(_COMMAND) == 1
         finally:
             one.kill()
             another.kill()

@@ -45,12 +45,12 @@ def test_throughput_with_the_best_parallelism() -> None:
 def test_alive_with_what_was_not_tried() -> None:
     text = tables(_lives(), "github")
     assert "| crun            | 500 | 2.00 " in text
-    assert _cells(text, "podman") == ["podman", "500", "", "", "would take 99 s", ""]
+    assert _cells(text, "podman") == ["podman", "500", "", "", "would take 99 s", "", ""]
 
 
 def test_whole_runs_and_load() -> None:
     text = tables(_lives(), "github")
-    assert _cells(text, "1,000 jobs") == ["1,000 jobs", "1", "4.00", "250", "300", "1.50", "80"]
+    assert _cells(text, "1,000 jobs") == ["1,000 jobs", "1", "4.00", "250", "2.50", "300", "1.50", "80"]
     assert text.startswith("2 processors; load average 0.50 to 1.25\n")
 
 
