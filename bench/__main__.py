@@ -81,16 +81,19 @@ def _lives(given: argparse.Namespace, where: corner.Corner) -> int:
         alive=given.alive,
         patience_s=given.patience,
     )
+    found, code = lives.nothing_yet(setting), 0
     try:
-        found = lives.measure(setting, where, _tell)
+        lives.measure(found, setting, where, _tell)
     except FarmError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        code = 1
+    except KeyboardInterrupt:  # what there is by now is worth seeing
+        code = 130
     print(tables.tables(found, given.format), flush=True)
     if given.svg:
         _write(given.svg, plot.svg(plot.panels(found)))
     _write_json(given, _told(found))
-    return 0
+    return code
 
 
 def _told(found: Lives) -> dict[str, object]:

@@ -33,14 +33,18 @@ class Setting:
     patience_s: float
 
 
-def measure(setting: Setting, corner: Corner, tell: Callable[[str], object]) -> Lives:
+def nothing_yet(setting: Setting) -> Lives:
+    """What ``measure`` fills in."""
+    return Lives(setting.jobs[0], _host(), [os.getloadavg()[0]])
+
+
+def measure(lives: Lives, setting: Setting, corner: Corner, tell: Callable[[str], object]) -> None:
     """All of it. The image is imported once, and its folder is what the peers run on that take one."""
     home = f"{corner.scratch}/home"
     spawner = Spawner(f"{corner.scratch}/errors", f"{corner.cgroup[1:]}-", {**os.environ, "FARM_HOME": home})
     tell("the image")
     image = resolve(Source(SourceKind.TARBALL, setting.tarball), Store(home), id_map())
     place = Place(corner, setting.tarball, image.overlays[0].lowers[0])
-    lives = Lives(setting.jobs[0], _host(), [os.getloadavg()[0]])
     with tools.opened(place, spawner, setting.peers, max(setting.parallel)) as found:
         lives.absent |= found.absent
         lives.versions |= {each.name: each.version for each in found.tools}
@@ -53,7 +57,6 @@ def measure(setting: Setting, corner: Corner, tell: Callable[[str], object]) -> 
             lives.runs.append(found.farms[0].run(jobs, lives.throughput[tools.FARM].parallel))
         crowds.measure(lives, found, setting.alive, setting.patience_s, spawner, tell)
     lives.load.append(os.getloadavg()[0])
-    return lives
 
 
 def _host() -> str:

@@ -59,7 +59,7 @@ def _over(measured: Callable[[str], float | None], one: str, other: str) -> floa
 
 def _ratio(lives: Lives, name: str, least: float, found: tuple[float | None, str]) -> Target:
     value, peer = found
-    missing = lives.absent.get(peer, peer)
+    missing = lives.absent.get(peer, f"--peers {peer}")
     return _target(
         name, f"at least {least:g} times as many a second", value, "{:.2f} times", lambda it: it >= least, missing
     )

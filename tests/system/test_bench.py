@@ -19,7 +19,7 @@ from farm.kernel import proc
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.root, pytest.mark.rootfs, pytest.mark.slow_in_vm]
-_TINY = "--rounds 1 --lives 2 --seconds 0.1 --parallel 2 --jobs 8 --alive 3".split()
+_TINY = "--rounds 1 --lives 2 --seconds 0.1 --parallel 1 --jobs 8 --alive 3".split()
 
 
 @pytest.fixture(autouse=True)
