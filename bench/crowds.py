@@ -16,8 +16,7 @@ import psutil
 
 from bench.figures import Crowd, Lives
 from bench.spawn import Spawner
-from bench.tools import FARM, Tools, why
-from farm.errors import FarmError
+from bench.tools import FAILURES, FARM, Tools, why
 
 _PULSE = ("/bin/true",)
 _PULSES = 15
@@ -60,7 +59,7 @@ def measure(
             tell(f"{count} of {each.name} alive at once")
             try:
                 lives.crowds.append(_crowd(each, count, max(1, found.parallel), 10 * patience_s, spawner))
-            except FarmError as error:
+            except FAILURES as error:
                 lives.crowds.append(Crowd(each.name, count, why_not=why(error)))
 
 

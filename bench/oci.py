@@ -15,6 +15,7 @@ from typing import Any
 from bench.peer import ASLEEP, MEMORY_BYTES, PIDS, TRUE, Peer, Place
 from bench.spawn import Spawner
 from bench.which import required, version
+from farm.errors import FarmError
 from farm.kernel import capability
 
 Config = dict[str, Any]
@@ -22,14 +23,16 @@ _PERIOD_US = 100_000
 
 
 def found(runtime: str, place: Place, spawner: Spawner) -> Peer:
-    """``runtime`` as a peer. Raises ``FarmError`` where it is not there."""
+    """``runtime`` as a peer. Raises ``FarmError`` where it is not there or does not work."""
     program = required(runtime)
     folder = f"{place.corner.scratch}/{runtime}"
     state = ("--root", f"{folder}/state")
     os.mkdir(folder)
     for name, argv in (("life", TRUE), ("asleep", ASLEEP)):
         os.mkdir(f"{folder}/{name}")
-        subprocess.run([program, "spec"], cwd=f"{folder}/{name}", check=True)
+        done = subprocess.run([program, "spec"], cwd=f"{folder}/{name}", capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise FarmError(f"{runtime} spec ended with {done.returncode}", done.stderr.strip().rpartition("\n")[2])
         _write_config(f"{folder}/{name}/config.json", argv, place)
     return Peer(
         name=runtime,

@@ -8,8 +8,7 @@ from typing import TypeVar
 
 from bench.farm import Farm
 from bench.figures import Lives, Throughput
-from bench.tools import Tool, Tools, why
-from farm.errors import FarmError
+from bench.tools import FAILURES, Tool, Tools, why
 
 _T = TypeVar("_T")
 Tell = Callable[[str], object]
@@ -79,7 +78,7 @@ def failing(lives: Lives, tools: Tools, tool: Tool) -> Iterator[None]:
     """The turn of a tool; one that fails has no further one, and the reason is kept."""
     try:
         yield
-    except FarmError as error:
+    except FAILURES as error:
         lives.absent[tool.name] = why(error)
         tools.tools.remove(tool)
 

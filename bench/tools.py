@@ -13,6 +13,8 @@ from bench.spawn import Spawner
 from farm.errors import FarmError
 
 FLOOR, API, FARM, PREPARED = "floor", "farm's API", "farm run", "farm run, prepared image"
+FAILURES = (FarmError, OSError, ValueError)
+"""How a tool that does not work shows: its commands end badly, do not start, or write what nobody can read."""
 PEERS = ("bubblewrap", "crun", "runc", "systemd-nspawn", "podman", "docker")
 
 
@@ -68,11 +70,13 @@ def opened(place: Place, spawner: Spawner, names: tuple[str, ...], loops: int) -
                 peer = stack.enter_context(openers[name]())
                 peer.alone(1)
                 found.tools.append(peer)
-            except FarmError as error:
+            except FAILURES as error:
                 found.absent[name] = why(error)
         yield found
 
 
-def why(error: FarmError) -> str:
+def why(error: Exception) -> str:
     """The reason in one line."""
-    return ": ".join(part for part in (error.brief, error.detail) if part)
+    if isinstance(error, FarmError):
+        return ": ".join(part for part in (error.brief, error.detail) if part)
+    return str(error)

@@ -30,7 +30,7 @@ def _nothing_of_it_left(nothing_left: None) -> Iterator[None]:
     assert _groups() - groups == set()
 
 
-def test_the_farm_beside_crun_and_what_is_not_installed(rootfs_dir: Path, tmp_path: Path) -> None:
+def test_the_farm_beside_crun_and_what_is_broken_or_not_installed(rootfs_dir: Path, tmp_path: Path) -> None:
     programs = tmp_path / "programs"
     programs.mkdir()
     for name in ("crun", "sh", "xargs"):
@@ -38,8 +38,10 @@ def test_the_farm_beside_crun_and_what_is_not_installed(rootfs_dir: Path, tmp_pa
         if found is None:
             pytest.skip(f"needs {name}")
         (programs / name).symlink_to(found)
+    (programs / "runc").write_text("#!/bin/sh\necho it is broken >&2\nexit 3\n")
+    (programs / "runc").chmod(0o755)
     figures, picture = tmp_path / "figures.json", tmp_path / "plot.svg"
-    arguments = (*_TINY, "--peers", "crun", "docker", "--json", str(figures), "--svg", str(picture))
+    arguments = (*_TINY, "--peers", "crun", "runc", "docker", "--json", str(figures), "--svg", str(picture))
     done = subprocess.run(
         _words(rootfs_dir, *arguments),
         cwd=ROOT,
@@ -50,7 +52,10 @@ def test_the_farm_beside_crun_and_what_is_not_installed(rootfs_dir: Path, tmp_pa
     )
     assert done.returncode == 0, done.stderr
     said = json.loads(figures.read_text())
-    assert said["absent"] == {"docker": "not installed: Debian's package docker.io has it"}
+    assert said["absent"] == {
+        "runc": "runc spec ended with 3: it is broken",
+        "docker": "not installed: Debian's package docker.io has it",
+    }
     for name in ("floor", "floor without init", "floor, new groups", "farm's API", "crun"):
         assert len(said["latency"][name]) == 2
         assert len(said["throughput"][name]["a_second"]) == 1
