@@ -28,7 +28,8 @@ def latency(lives: Lives, tools: Tools, rounds: int, count: int, tell: Tell) -> 
         tell(f"one after another, round {number + 1} of {rounds}")
         for tool in in_turns(tools.tools, number):
             with failing(lives, tools, tool):
-                lives.latency.setdefault(tool.name, []).extend(tool.alone(count))
+                took_s = tool.alone(count)
+                lives.latency.setdefault(tool.name, []).extend(took_s)
 
 
 def throughput(

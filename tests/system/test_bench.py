@@ -76,11 +76,13 @@ def test_ctrl_c_ends_it_and_leaves_nothing(rootfs_dir: Path, slowdown: float) ->
     words = _words(rootfs_dir, *_TINY, "--lives", "100000", "--peers", "crun")
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as bench:
         try:
+            assert bench.stdout is not None
             assert bench.stderr is not None
             assert any(line.startswith("one after another") for line in bench.stderr)
             bench.send_signal(signal.SIGINT)
             assert bench.wait(20 * slowdown) == 130
             assert "Traceback" not in bench.stderr.read()
+            assert "times python -c pass" in bench.stdout.read()  # what was measured by then
         finally:
             bench.kill()
 
