@@ -1,27 +1,27 @@
-"""The farm's side: whole runs as a user starts them, in a process of their own."""
+"""Whole runs of the farm as a user starts them, in a process of their own: images, jobs, logs, journal, reports."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-import psutil
-
-from farm.app.host import id_map
-from farm.errors import FarmError
-from farm.image.resolve import resolve
-from farm.image.store import Store
-from farm.model.distro import Source, SourceKind
+from bench import processes
+from bench.figures import Run
+from bench.peer import ASLEEP, MEMORY_BYTES, PIDS, Place
+from bench.spawn import Spawner
+from farm import __version__
+from farm.journal.queries import read
 
 _MATRIX = """
 version: 1
-distros: [{{name: alpine, rootfs: {rootfs}}}]
-defaults: {{timeout: 10m, resources: {{memory: 64M}}}}
+distros: [{{name: alpine, rootfs: {tarball}}}]
+defaults: {{timeout: 10m, resources: {{cpus: 1, memory: {memory}, pids: {pids}}}}}
 jobs:
   bench:
     shell: {shell}
@@ -30,102 +30,88 @@ jobs:
     strategy: {{matrix: {{n: [{numbers}]}}}}
 """
 _PREPARE = "prepare: echo made > /root/made"
-_PATIENCE_S = 120.0
-_ASLEEP_S = 86413  # a number that no other sleep of this host has
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """Where things are kept, the image's tarball, and how many containers a round has."""
+class Farm:
+    """``farm run`` with the home and the reports in the scratch folder; ``spawner`` has the environment for that."""
 
-    scratch: str
-    rootfs: str
-    jobs: int
+    name: str
+    version: str
+    place: Place
+    spawner: Spawner
+    prepared: bool
 
-
-@dataclass(frozen=True, slots=True)
-class Alive:
-    """Seconds until all of ``count`` slept, MiB of the host's memory for each, seconds until all were gone again."""
-
-    count: int
-    started_s: float
-    mib_each: float
-    ended_s: float
-
-
-def imported(setting: Setting) -> str:
-    """Import the image and prepare another one of it, so that no round does; the folder the first is unpacked in."""
-    image = resolve(Source(SourceKind.TARBALL, setting.rootfs), Store(f"{setting.scratch}/home"), id_map())
-    _run(setting, _matrix(setting, 1, "/bin/true", _PREPARE))
-    return image.overlays[0].lowers[0]
-
-
-def run_jobs(setting: Setting, *, is_prepared: bool = False) -> float:
-    """Seconds of one ``farm run``, from the start of its process to the end: images, jobs, logs, journal, reports."""
-    matrix = _matrix(setting, setting.jobs, "/bin/true", _PREPARE if is_prepared else "")
-    started_s = time.monotonic()
-    _run(setting, matrix)
-    return time.monotonic() - started_s
-
-
-def alive(setting: Setting, count: int) -> Alive:
-    """``count`` containers that sleep, and their end."""
-    matrix = _matrix(setting, count, f"exec sleep {_ASLEEP_S}")
-    before = psutil.virtual_memory().available
-    started_s = time.monotonic()
-    command = [*_command(setting, matrix), "-j", str(count)]
-    with subprocess.Popen(command, env=_environment(setting), stdout=subprocess.DEVNULL) as run:
-        try:
-            _wait(lambda: len(_sleepers()) == count, run)
-            up_s = time.monotonic()
-            each = (before - psutil.virtual_memory().available) / count
-            for _ in range(2):
-                run.send_signal(signal.SIGINT)
-                time.sleep(0.1)  # two signals at once would be one
-            stopped_s = time.monotonic()
-            run.wait(_PATIENCE_S)
-            _wait(lambda: not _sleepers(), None)
-        finally:
-            run.kill()
-    return Alive(count, up_s - started_s, each / (1 << 20), time.monotonic() - stopped_s)
-
-
-def _run(setting: Setting, matrix: str) -> None:
-    done = subprocess.run(_command(setting, matrix), env=_environment(setting), stdout=subprocess.DEVNULL, check=False)
-    if done.returncode:
-        raise FarmError(f"farm run ended with {done.returncode}")
-
-
-def _matrix(setting: Setting, count: int, command: str, prepare: str = "") -> str:
-    path = f"{setting.scratch}/matrix.yaml"
-    shell = "/bin/sh -e" if " " in command else "/bin/sh"
-    numbers = ", ".join(map(str, range(count)))
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(
-            _MATRIX.format(rootfs=setting.rootfs, shell=shell, command=command, prepare=prepare, numbers=numbers)
+    def run(self, count: int, parallel: int = 0) -> Run:
+        """One run of ``count`` jobs; as many at once as the farm thinks best where ``parallel`` is 0."""
+        words = self._words(count, "/bin/true", parallel)
+        began_at, started_s = time.time(), time.perf_counter()
+        pid = self.spawner.background(words)
+        _, status, usage = os.wait4(pid, 0)
+        took_s, ended_at = time.perf_counter() - started_s, time.time()
+        self.spawner.check(words, os.waitstatus_to_exitcode(status))
+        attempts = [one for job in read(f"{self._reports}/latest/journal.sqlite").jobs for one in job.attempts]
+        shutil.rmtree(self._reports)
+        return Run(
+            jobs=count,
+            took_s=took_s,
+            first_s=min(each.started_at + each.setup_s for each in attempts) - began_at,
+            after_s=ended_at - max(each.started_at + each.setup_s + each.duration_s for each in attempts),
+            most_bytes=usage.ru_maxrss << 10,
         )
-    return path
+
+    @contextlib.contextmanager
+    def alive(self, count: int, _: int, patience_s: float) -> Iterator[None]:
+        """``count`` containers that sleep, all of them while the block runs. Raises ``FarmError``."""
+        pid = self.spawner.background(self._words(count, f"exec {' '.join(ASLEEP)}", count))
+        try:
+            self._until(count, pid, patience_s)
+            yield
+        finally:
+            for _ in range(2):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGINT)
+                time.sleep(0.1)  # two signals at once would be one
+            os.waitpid(pid, 0)
+            self._until(0, 0, patience_s)
+            shutil.rmtree(self._reports, ignore_errors=True)
+
+    @property
+    def _reports(self) -> str:
+        return f"{self.place.corner.scratch}/reports"
+
+    def _until(self, wanted: int, pid: int, patience_s: float) -> None:
+        processes.until(wanted, ASLEEP, time.monotonic() + patience_s, lambda: bool(pid) and _is_over(pid))
+
+    def _words(self, count: int, command: str, parallel: int) -> tuple[str, ...]:
+        path = f"{self.place.corner.scratch}/matrix.yaml"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(
+                _MATRIX.format(
+                    tarball=self.place.tarball,
+                    memory=f"{MEMORY_BYTES >> 20}M",
+                    pids=PIDS,
+                    shell="/bin/sh -e" if " " in command else "/bin/sh",
+                    command=command,
+                    prepare=_PREPARE if self.prepared else "",
+                    numbers=", ".join(map(str, range(count))),
+                )
+            )
+        at_once = ("-j", str(parallel)) if parallel else ()
+        return (sys.executable, "-m", "farm", "run", path, "--reports", self._reports, *at_once)
 
 
-def _command(setting: Setting, matrix: str) -> list[str]:
-    reports = f"{setting.scratch}/reports"
-    return [sys.executable, "-m", "farm", "run", matrix, "--reports", reports]
+def found(place: Place, spawner: Spawner) -> tuple[Farm, Farm]:
+    """The farm on the image and on one that is prepared, both made here so that no round does."""
+    both = tuple(
+        Farm(name, __version__, place, spawner, prepared)
+        for name, prepared in (("farm run", False), ("farm run, prepared image", True))
+    )
+    for each in both:
+        each.run(1)
+    return both[0], both[1]
 
 
-def _environment(setting: Setting) -> dict[str, str]:
-    return {**os.environ, "FARM_HOME": f"{setting.scratch}/home"}
-
-
-def _sleepers() -> list[int]:
-    wanted = ["sleep", str(_ASLEEP_S)]
-    return [each.pid for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == wanted]
-
-
-def _wait(condition: Callable[[], bool], run: subprocess.Popen[bytes] | None) -> None:
-    until_s = time.monotonic() + _PATIENCE_S
-    while not condition():
-        if time.monotonic() > until_s:
-            raise FarmError("the containers did not get there in time")
-        if run is not None and run.poll() is not None:
-            raise FarmError(f"farm run ended with {run.returncode}")
-        time.sleep(0.02)
+def _is_over(pid: int) -> bool:
+    """The child has ended; it can still be waited for."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

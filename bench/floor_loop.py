@@ -1,0 +1,126 @@
+"""One process of the floor: what the farm's zygote and PID 1 ask of the kernel for one life, in a loop, and nothing else.
+
+    python -I -S -c '...; from bench.floor_loop import main; main()'
+
+On standard input come marshalled, one after the other, what to get ready with and then one order a measurement; after each a
+line of seconds goes out. Like the zygote it imports next to nothing, for its memory is copied for every life.
+"""
+
+from __future__ import annotations
+
+import gc
+import marshal
+import os
+import sys
+import time
+
+from farm.container import setup
+from farm.kernel import process, signals
+from farm.launcher import birth, ground
+
+TYPE_CHECKING = False  # typing's own would import typing, into memory that is copied for every container
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+_TRUE = "/bin/true"
+_REST_S = 0.0005  # a group may be busy for some milliseconds after its last process
+
+
+def main() -> None:
+    """Get ready as the first message says, then live as often as each further one says."""
+    ground.lift_limits()
+    views, id_map, binds, bpf = marshal.load(sys.stdin.buffer)
+    null = os.open("/dev/null", os.O_RDWR)  # what a life has as 0, 1 and 2: it prints nothing
+    userns_fds, reason = ground.prepare(views, id_map, binds)
+    setup.rehearse()
+    inherited = userns_fds, {1: bpf}, null
+    print(reason, flush=True)
+    gc.collect()
+    gc.freeze()
+    while True:
+        try:
+            order = marshal.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        print(*_lives(inherited, *order), flush=True)
+
+
+def _lives(
+    inherited: tuple[tuple[int, ...], dict[int, bytes], int],
+    count: int,
+    program: tuple[tuple[str, str, tuple[object, ...]], ...],
+    groups: tuple[str, ...],
+    counters: tuple[str, ...],
+    into: str,
+    init: bool,
+) -> list[float]:
+    """Seconds of each of ``count`` lives.
+
+    ``groups`` are made before and removed after each, ``counters`` read after it; ``into`` is the cgroup v2 group that it is
+    born in, empty for none. With ``init`` the command is a child of PID 1, as the farm has it, else PID 1 itself.
+    """
+    took_s = []
+    for _ in range(count):
+        started_s = time.perf_counter()
+        for path in groups:
+            os.mkdir(path)
+        cgroup_fd = os.open(into, os.O_RDONLY | os.O_DIRECTORY) if into else -1
+        pid, pidfd = process.clone3(
+            birth.NAMESPACES | process.CLONE_NEWNET, exit_signal=signals.SIGCHLD, cgroup_fd=cgroup_fd
+        )
+        if pid == 0:
+            _live(inherited, program, init)
+        status = os.waitpid(pid, 0)[1]
+        os.close(pidfd)
+        for path in counters:
+            _read(path)
+        if into:
+            os.close(cgroup_fd)
+        for path in groups:
+            _remove(path)
+        took_s.append(time.perf_counter() - started_s)
+        if status:
+            raise SystemExit(f"a life of the floor ended with wait status {status}")
+    return took_s
+
+
+def _live(
+    inherited: tuple[tuple[int, ...], dict[int, bytes], int],
+    program: tuple[tuple[str, str, tuple[object, ...]], ...],
+    init: bool,
+) -> NoReturn:
+    code = 1
+    try:
+        gc.disable()
+        process.prctl(process.PR_SET_PDEATHSIG, signals.SIGKILL)
+        os.umask(0)
+        userns_fds, filters, null = inherited
+        setup.Setup(userns_fds, (), filters, (null, null, null)).perform(program)
+        process.prctl(process.PR_SET_PDEATHSIG, signals.SIGKILL)
+        process.prctl(process.PR_SET_DUMPABLE, 0)
+        for fd in (0, 1, 2):
+            os.dup2(null, fd)
+        process.close_all_but((0, 1, 2))
+        if not init:
+            os.execve(_TRUE, (_TRUE,), {})
+        pid = os.posix_spawn(_TRUE, (_TRUE,), {})
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    except BaseException as error:  # noqa: BLE001  # after a fork nothing may reach the parent's code
+        os.write(2, f"floor: {error} {error.__cause__ or ''}\n".encode())
+    finally:
+        os._exit(code)
+
+
+def _read(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    os.read(fd, 4096)
+    os.close(fd)
+
+
+def _remove(path: str) -> None:
+    while True:
+        try:
+            os.rmdir(path)
+            return
+        except OSError:  # busy
+            time.sleep(_REST_S)
