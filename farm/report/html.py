@@ -23,6 +23,7 @@ from farm.model.artifact import Case, CaseOutcome
 from farm.model.job import Attempt, Job
 from farm.model.run import RunInfo, RunRecord
 from farm.report import cases, summary, text, words
+from farm.report.compiled import Compiled
 from farm.report.logs import Tail, tail
 from farm.report.page import Entry, Page, href
 from farm.report.repro import repro
@@ -106,6 +107,10 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+    )
+    environment.bytecode_cache = Compiled(
+        str(resources.files("farm.report").joinpath("templates")),
+        repr((environment.autoescape, environment.trim_blocks, environment.lstrip_blocks)),
     )
     environment.filters.update(line=text.line, body=text.body, duration=format_duration, size=format_bytes)
     environment.globals.update(
