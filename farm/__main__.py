@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 
 _INTERRUPTED = 2
+_OBJECTS = 200_000
 
 
 def main() -> None:
@@ -15,6 +17,8 @@ def main() -> None:
     Until it has been imported an interrupt has nothing to clean up, and a traceback through the imports would help nobody.
     """
     _open_standard_streams()
+    # Hardly anything here goes round in circles; looking for it after every 700 objects takes a tenth of the time to start.
+    gc.set_threshold(_OBJECTS)
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     if not ignored:
         signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))

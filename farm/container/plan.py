@@ -94,7 +94,7 @@ def host(id_base: int, *, cgroup2: bool) -> Host:
 def plan(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
     """Everything between the new namespaces and the command, in order."""
     cgroups = () if host.cgroup2 else (BindCgroups(CGROUP),)
-    return (*first(spec, host), *identity(spec), *middle(spec, host), *cgroups, *last(spec))
+    return (*first(spec, host), *identity(spec.hostname, spec.hosts), *middle(spec, host), *cgroups, *last(spec))
 
 
 def first(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
@@ -103,13 +103,13 @@ def first(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
     return (*joined, *_scratch(spec, host.id_base), *_layers(spec))
 
 
-def identity(spec: ContainerSpec) -> tuple[Operation, ...]:
+def identity(hostname: str, hosts: str) -> tuple[Operation, ...]:
     """What it is called: all that depends on the host name. As plain files, so that tests may edit or replace them."""
     etc = f"{upper(0)}/etc"
     return (
-        WriteFile(f"{etc}/hosts", f"{spec.hosts}127.0.1.1\t{spec.hostname}\n"),
-        WriteFile(f"{etc}/hostname", f"{spec.hostname}\n"),
-        SetHostname(spec.hostname),
+        WriteFile(f"{etc}/hosts", f"{hosts}127.0.1.1\t{hostname}\n"),
+        WriteFile(f"{etc}/hostname", f"{hostname}\n"),
+        SetHostname(hostname),
     )
 
 

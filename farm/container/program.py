@@ -9,8 +9,9 @@ error says.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import fields
 from functools import lru_cache
+from operator import attrgetter
 
 from farm.cgroup.base import Group
 from farm.container import operations, plan
@@ -27,37 +28,80 @@ Program = tuple[Call, ...]
 _NETWORK_CAPABILITIES = capability.mask(("NET_ADMIN", "NET_RAW", "NET_BROADCAST"))
 _MOUNT_CAPABILITY = capability.mask(("SYS_ADMIN",))
 _USUAL = capability.mask(capability.DEFAULT)
+_OWN = frozenset(
+    "argv direct identity environment hostname hosts working_directory hold freeze keep_root init terminal".split()
+)
+"""What of a spec is not in its program, but goes with it, or is lowered for itself."""
+_SHARED = attrgetter(*(each.name for each in fields(ContainerSpec) if each.name not in _OWN))
 _PLAIN, _TRUSTED = 0, 1  # user namespaces: one for all, and one for those with more capabilities, see ``ground``
 
 
 def program(spec: ContainerSpec, host: Host, group: Group) -> Program:
     """The program of a container as ``spec`` wants it, in ``group``.
 
-    It is ``lower(plan.plan(spec, host), ...)``, but what thousands of containers have in common is lowered once.
+    It is ``lower(plan.plan(spec, host), ...)``, but what containers have in common is lowered once: most of it for thousands
+    of them, what they are called for those of one test, and what is about the group for those that use it in turn.
     """
-    common = replace(
-        spec,
-        argv=(),
-        direct=(),
-        identity=(),
-        environment=(),
-        hostname="",
-        working_directory="",
-        hold=False,
-        keep_root=False,
-        init=True,
-        terminal=b"",
+    first, middle, last = _common(_Common(spec), host)
+    cgroups = () if host.cgroup2 else _cgroups_shown(plan.CGROUP, group.view_sources())
+    return (
+        *enter(host, group),
+        *first,
+        *_named(spec.hostname, spec.hosts, host),
+        *middle,
+        *cgroups,
+        *last,
     )
-    first, middle, last = _common(common, host)
-    cgroups = () if host.cgroup2 else lower((operations.BindCgroups(plan.CGROUP),), host, group)
-    return (*enter(host, group), *first, *lower(plan.identity(spec), host, group), *middle, *cgroups, *last)
+
+
+class _Common:
+    """A spec, equal to all that differ in nothing but ``_OWN``."""
+
+    __slots__ = ("_hash", "_key", "spec")
+
+    def __init__(self, spec: ContainerSpec) -> None:
+        self.spec = spec
+        self._key = _SHARED(spec)
+        self._hash = hash(self._key)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Common) and self._key == other._key
 
 
 @lru_cache(maxsize=256)
-def _common(spec: ContainerSpec, host: Host) -> tuple[Program, Program, Program]:
+def _common(common: _Common, host: Host) -> tuple[Program, Program, Program]:
+    spec = common.spec
     parts = (plan.first(spec, host), plan.middle(spec, host), plan.last(spec))
     first, middle, last = (lower(part, host, None) for part in parts)
     return first, middle, last
+
+
+@lru_cache(maxsize=1024)
+def _named(hostname: str, hosts: str, host: Host) -> Program:
+    return lower(plan.identity(hostname, hosts), host, None)
+
+
+def enter(host: Host, group: Group) -> Program:
+    """Into the group, then into a cgroup namespace rooted there: in that order, or the root would be the zygote's."""
+    return _entered(group.task_files(), host.id_base)
+
+
+@lru_cache(maxsize=1024)
+def _entered(task_files: tuple[str, ...], owner: int) -> Program:
+    return (
+        *(("enter cgroup", "write", (path, "0")) for path in task_files),
+        ("enter cgroup", "unshare", (process.CLONE_NEWCGROUP,)),
+        ("enter cgroup", "create_as", (owner,)),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _cgroups_shown(target: str, sources: tuple[tuple[str, str], ...]) -> Program:
+    step = operations.BindCgroups(target).step
+    return tuple((step, call, arguments) for call, arguments in _cgroups(target, sources))
 
 
 def user_namespace(capabilities: int) -> int:
@@ -68,15 +112,6 @@ def user_namespace(capabilities: int) -> int:
 def count_in_networks(capabilities: int) -> bool:
     """Whether some of them are for networks, or allow to make one."""
     return bool(capabilities & (_NETWORK_CAPABILITIES | _MOUNT_CAPABILITY))
-
-
-def enter(host: Host, group: Group) -> Program:
-    """Into the group, then into a cgroup namespace rooted there: in that order, or the root would be the zygote's."""
-    return (
-        *(("enter cgroup", "write", (path, "0")) for path in group.task_files()),
-        ("enter cgroup", "unshare", (process.CLONE_NEWCGROUP,)),
-        ("enter cgroup", "create_as", (host.id_base,)),
-    )
 
 
 def lower(planned: tuple[operations.Operation, ...], host: Host, group: Group | None) -> Program:
@@ -108,7 +143,7 @@ def _lowered(operation: operations.Operation, host: Host, group: Group | None) -
         case operations.AttachMount(index, point):
             return _attached(index, point)
         case operations.BindCgroups(target):
-            return _cgroups(target, group) if group is not None else ()
+            return _cgroups(target, group.view_sources()) if group is not None else ()
         case operations.MakeDirectory(path, mode):
             return (("make_directory", (path, mode)),)
         case operations.WriteFile(path, text, new, mode):
@@ -150,9 +185,9 @@ def _attached(index: int, point: MountPoint) -> tuple[_Bare, ...]:
     )
 
 
-def _cgroups(target: str, group: Group) -> tuple[_Bare, ...]:
+def _cgroups(target: str, sources: tuple[tuple[str, str], ...]) -> tuple[_Bare, ...]:
     made: list[_Bare] = []
-    for source, name in group.view_sources():
+    for source, name in sources:
         path = f"{target}/{name}"
         if source.startswith("/"):
             made += [("make_directory", (path, 0o755)), _mount(source, path, "", MS_BIND)]

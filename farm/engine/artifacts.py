@@ -7,15 +7,12 @@ import os
 import shutil
 from dataclasses import dataclass
 
-from farm.engine import globs
-from farm.engine.collect import Collected, Collector
+from farm.engine.collect import Collector
 from farm.engine.mask import Mask
-from farm.errors import FarmError
 from farm.kernel.userns import IdMap
-from farm.model.artifact import Artifact, Case
+from farm.model.artifact import Artifact
 from farm.model.outcome import Outcome
 from farm.model.rules import Artifacts, When
-from farm.report import cases as junit
 
 _GOOD = frozenset({Outcome.PASSED, Outcome.XFAILED})
 
@@ -60,35 +57,13 @@ def _collect(
     notes = found.notes()
     cases_path = ""
     if artifacts.junit:
-        read, trouble = _cases(found, target, artifacts.junit)
+        # Not above: junitparser and lxml, which few jobs need and no first container should wait for.
+        from farm.engine import cases
+
+        cases_path = f"logs/{name}.cases.json"
+        read, trouble = cases.kept(found, target, artifacts.junit, mask, os.path.join(run_dir, cases_path))
         notes += trouble
-        if read:
-            cases_path = f"logs/{name}.cases.json"
-            junit.save(os.path.join(run_dir, cases_path), junit.masked(read, mask.text) if mask else read)
+        cases_path = cases_path if read else ""
     count = sum(len(paths) for paths in found.left_out.values())
     brief = f"{count} {'artifact' if count == 1 else 'artifacts'} left out, see the log" if count else ""
     return Left(tuple(found.artifacts), path if found.artifacts else "", cases_path, tuple(notes), brief)
-
-
-def _cases(found: Collected, target: str, pattern: str) -> tuple[list[Case], list[str]]:
-    """The cases of those of the copies that ``pattern`` names, and what was wrong with some."""
-    read: list[Case] = []
-    trouble = []
-    for each in found.artifacts:
-        if not globs.matches(pattern, each.path):
-            continue
-        try:
-            read += _read(os.path.join(target, each.path), each)
-        except FarmError as error:
-            detail = f" ({error.detail})" if error.detail else ""
-            trouble.append(f"/{each.path} is not read as JUnit: {error.brief}{detail}")
-    if len(read) > junit.MOST_CASES:
-        trouble.append(f"only the first {junit.MOST_CASES} of {len(read)} test cases are kept")
-    return read[: junit.MOST_CASES], trouble
-
-
-def _read(path: str, artifact: Artifact) -> list[Case]:
-    if artifact.size_bytes > junit.MOST_BYTES:
-        raise FarmError(f"it is larger than {junit.MOST_BYTES} bytes")
-    with open(path, "rb") as file:
-        return junit.parse(file.read(), artifact.path)

@@ -100,9 +100,12 @@ class LocalEngine:
         """Start the zygote. Raises ``FarmError`` where this host cannot run containers; ``close`` is still to be called."""
         self._null_fd = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
         self._client = Client(self._run_id, self._views, self._id_map)
+        usual = capability.mask(capability.DEFAULT)
+        loop = asyncio.get_running_loop()
+        compiling = loop.run_in_executor(None, compile_filter, usual)  # takes as long as the zygote's own start
         ready = await self._client.start()
         self._user_namespace = ready.user_namespace
-        self._filter(self._client, capability.mask(capability.DEFAULT))
+        self._filter(self._client, usual, await compiling)
         return EngineInfo(ready.cgroup, ready.user_namespace, seccomp=True, warnings=ready.warnings)
 
     async def run(self, work: Work) -> Attempt:
@@ -384,9 +387,9 @@ class LocalEngine:
             init=job.init,
         )
 
-    def _filter(self, client: Client, capabilities: int) -> int:
+    def _filter(self, client: Client, capabilities: int, program: bytes = b"") -> int:
         if capabilities not in self._filters:
-            client.add_filter(len(self._filters) + 1, compile_filter(capabilities))
+            client.add_filter(len(self._filters) + 1, program or compile_filter(capabilities))
             self._filters[capabilities] = len(self._filters) + 1
         return self._filters[capabilities]
 

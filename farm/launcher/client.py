@@ -85,23 +85,29 @@ class Client:
 
     async def start(self) -> Ready:
         """Start the zygote. Raises ``FarmError`` where this host cannot run containers, naming the step."""
-        loop = asyncio.get_running_loop()
-        step = "sweep cgroups of dead runs"
+        self._ready = ready = asyncio.get_running_loop().create_future()
+        self._start_process()  # first, for an interpreter takes its time to start; it waits to be told what to prepare
         try:
-            await loop.run_in_executor(None, detect.sweep_dead)
-            step = "make cgroups"
-            self._manager = manager = detect.open_hierarchies(f"farm/{self._run}")
-        except OSError as error:
-            raise _unfit(step, str(error), error.hint if isinstance(error, KernelError) else "") from error
-        self._start_process()
-        self._ready = loop.create_future()
+            self._manager = manager = await self._groups()
+        except BaseException:
+            ready.cancel()  # nobody waits for it
+            raise
         binds = tuple(each.mount_point for each in proc.mounts() if each.fstype in ("cgroup", "cgroup2"))
         id_map = (self._id_map.base, self._id_map.count) if self._id_map is not None else None
         self._send(wire.CONFIGURE, marshal.dumps((self._given, id_map, binds)))
-        reason = await self._ready
+        reason = await ready
         id_base = self._id_map.base if self._id_map is not None and not reason else 0
         self._host = plan.host(id_base, cgroup2=manager.mode == "v2")
         return Ready(manager.mode, not reason, (*((reason,) if reason else ()), *manager.missing))
+
+    async def _groups(self) -> Manager:
+        step = "sweep cgroups of dead runs"
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, detect.sweep_dead)
+            step = "make cgroups"
+            return detect.open_hierarchies(f"farm/{self._run}")
+        except OSError as error:
+            raise _unfit(step, str(error), error.hint if isinstance(error, KernelError) else "") from error
 
     def add_filter(self, filter_id: int, bpf: bytes) -> None:
         """Let specs name the seccomp program ``bpf`` as ``filter_id``."""

@@ -72,6 +72,7 @@ class Container:
         "_over",
         "_pidfd",
         "_was_born",
+        "_watched",
         "ended",
         "group",
         "number",
@@ -86,6 +87,7 @@ class Container:
         self._control = control
         self._pidfd = -1
         self._was_born = False
+        self._watched = False
         self._over = over
         self._monitored = monitored
         self._killed = False
@@ -132,7 +134,7 @@ class Container:
     def listen(self, heard: Callable[[Message, tuple[int, ...]], None]) -> None:
         """Call ``heard`` with everything PID 1 says, as soon as it does; descriptors with it are closed on return."""
         self._heard = heard
-        self._loop.add_reader(self._control.fileno(), self.hear)
+        self._watch(self.hear)
 
     def end_of_command(self, message: Message) -> Ended:
         """What can be said of the command, whose end ``message`` told, while the container is still there."""
@@ -188,7 +190,7 @@ class Container:
         self._pidfd = pidfd
         self._was_born = True
         if self._monitored:  # the last word is not PID 1's, and comes after its end
-            self._loop.add_reader(self._control.fileno(), self.hear)
+            self._watch(self.hear)
         else:
             self._loop.add_reader(pidfd, self._die)
         if self._killed:
@@ -200,7 +202,7 @@ class Container:
         if self._failure is None:
             self._failure = failure
         self._control.shutdown(sockets.SHUT_WR)
-        self._loop.add_reader(self._control.fileno(), self._hear_to_the_end)
+        self._watch(self._hear_to_the_end)
 
     def fail(self, failure: Failure) -> None:
         """There is no such container, or nobody can tell any more: it has ended with ``failure``."""
@@ -219,7 +221,7 @@ class Container:
             except ConnectionResetError:
                 data, descriptors = b"", ()
             if not data:
-                self._loop.remove_reader(self._control.fileno())
+                self._unwatch()
                 if self._monitored and self._pidfd >= 0:  # nobody watches it any more
                     self.kill()
                     self._loop.add_reader(self._pidfd, self._die)
@@ -229,6 +231,17 @@ class Container:
             finally:
                 for fd in descriptors:
                     os.close(fd)
+
+    def _watch(self, act: Callable[[], object]) -> None:
+        """Call ``act`` when something comes over the control socket."""
+        self._loop.add_reader(self._control.fileno(), act)
+        self._watched = True
+
+    def _unwatch(self) -> None:
+        """The opposite; most are never watched, and the loop takes its time to find that out."""
+        if self._watched:
+            self._loop.remove_reader(self._control.fileno())
+            self._watched = False
 
     def _hear_to_the_end(self) -> None:
         if not self.hear():
@@ -255,7 +268,7 @@ class Container:
         try:
             self.hear()
         finally:  # whoever listens may fail, but must not keep the end back
-            self._loop.remove_reader(self._control.fileno())
+            self._unwatch()
             self._control.close()
             if self._pidfd >= 0:
                 self._loop.remove_reader(self._pidfd)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import platform
-import struct
 import tempfile
 
 from farm.errors import FarmError
 from farm.kernel import capability
 from farm.launcher import profile
+from farm.launcher.shortening import INSTRUCTION, JUMP_EQUAL, LOAD, RETURN, shortened
 
 try:
     import pyseccomp
@@ -20,15 +20,22 @@ _REMEDY = "install libseccomp2 (Debian, Ubuntu, SUSE) or libseccomp (others)"
 
 _FURTHER_ARCHITECTURES = {"x86_64": ("X86", "X32"), "aarch64": ("ARM",)}
 
-_INSTRUCTION = struct.Struct("=HBBI")  # struct sock_filter: code, jump if true, jump if false, operand
-_LOAD, _JUMP_EQUAL, _RETURN = 0x20, 0x15, 0x06  # BPF_LD|BPF_W|BPF_ABS, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K
 _NUMBER_AT, _ARCHITECTURE_AT, _FIRST_ARGUMENT_AT = 0, 4, 16  # offsets in struct seccomp_data
 _AUDIT_ARCH_I386 = 0x40000003
 _RET_USER_NOTIF = 0x7FC00000
 
 
 def compile_filter(capabilities: int) -> bytes:
-    """The program for containers that keep ``capabilities``: an array of ``struct sock_filter``.
+    """The program for containers that keep ``capabilities``: an array of ``struct sock_filter``; raises as ``exported``."""
+    program = exported(capabilities)
+    try:
+        return shortened(program)
+    except ValueError:  # another libseccomp's, with instructions that are not known here: it holds as it is
+        return program
+
+
+def exported(capabilities: int) -> bytes:
+    """The same as libseccomp writes it.
 
     It holds for every architecture the processor runs (x86-64, i386 and x32 on one machine). A name that this libseccomp
     does not know is left out, and such a call is ENOSYS. Raises ``FarmError`` where libseccomp cannot be loaded.
@@ -36,7 +43,7 @@ def compile_filter(capabilities: int) -> bytes:
     if pyseccomp is None:
         raise FarmError("system calls cannot be filtered", "libseccomp is not there", _REMEDY)
     built = pyseccomp.SyscallFilter(pyseccomp.ERRNO(errno.ENOSYS))
-    # A binary tree: the kernel tries the program on every call there is when it is loaded, once a container.
+    # A binary tree: what is followed from it is no deeper than it is.
     built.set_attr(pyseccomp.Attr.CTL_OPTIMIZE, 2)
     for name in _FURTHER_ARCHITECTURES.get(platform.machine(), ()):
         built.add_arch(getattr(pyseccomp.Arch, name))
@@ -56,15 +63,15 @@ def compile_filter(capabilities: int) -> bytes:
 def _socketcall_asked() -> bytes:
     """Instructions to go before a program: see ``profile.SOCKETCALL_I386``. libseccomp opens it for every rule socket has."""
     return b"".join(
-        _INSTRUCTION.pack(*each)
+        INSTRUCTION.pack(*each)
         for each in (
-            (_LOAD, 0, 0, _ARCHITECTURE_AT),
-            (_JUMP_EQUAL, 0, 5, _AUDIT_ARCH_I386),
-            (_LOAD, 0, 0, _NUMBER_AT),
-            (_JUMP_EQUAL, 0, 3, profile.SOCKETCALL_I386),
-            (_LOAD, 0, 0, _FIRST_ARGUMENT_AT),
-            (_JUMP_EQUAL, 0, 1, profile.SOCKETCALL_SOCKET),
-            (_RETURN, 0, 0, _RET_USER_NOTIF),
+            (LOAD, 0, 0, _ARCHITECTURE_AT),
+            (JUMP_EQUAL, 0, 5, _AUDIT_ARCH_I386),
+            (LOAD, 0, 0, _NUMBER_AT),
+            (JUMP_EQUAL, 0, 3, profile.SOCKETCALL_I386),
+            (LOAD, 0, 0, _FIRST_ARGUMENT_AT),
+            (JUMP_EQUAL, 0, 1, profile.SOCKETCALL_SOCKET),
+            (RETURN, 0, 0, _RET_USER_NOTIF),
         )
     )
 

@@ -13,4 +13,6 @@ class Closed(BaseModel):
     NEEDED: ClassVar[frozenset[str]] = frozenset()
     """Keys without a sound value for which there is no use in looking at the rest."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=lambda name: name.replace("_", "-"))
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, defer_build=True, alias_generator=lambda name: name.replace("_", "-")
+    )

@@ -24,6 +24,7 @@ from markupsafe import Markup
 from farm.model.memory import NO_MEMORY, Memory
 from farm.model.run import RunRecord
 from farm.report import summary, text, words
+from farm.report.compiled import Compiled
 from farm.report.findings import Group
 from farm.report.page import data, detail, static
 from farm.report.page.marks import href
@@ -112,6 +113,10 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+    )
+    environment.bytecode_cache = Compiled(
+        str(resources.files("farm.report").joinpath("templates")),
+        repr((environment.autoescape, environment.trim_blocks, environment.lstrip_blocks)),
     )
     environment.filters.update(line=text.line, body=text.body, duration=format_duration, size=format_bytes)
     environment.globals.update(
