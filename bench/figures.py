@@ -69,7 +69,7 @@ class Run:
 class Lives:
     """Everything of one measurement side by side. ``absent`` are tools that are missing or failed, and why.
 
-    ``latency`` is in seconds, ``starts`` too: of commands that run no container. ``load`` is the host's load average of one
+    ``latency`` is in seconds, ``starts`` too: what the farm takes to begin. ``load`` is the host's load average of one
     minute when it began and when it ended.
     """
 
