@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from farm.report import text
 
-_TAIL_BYTES = 64 << 10
+TAIL_BYTES = 64 << 10
 _LINE_CHARACTERS = 2000
 _CONTINUATION = bytes(range(0x80, 0xC0))  # of a UTF-8 character that began earlier
 
@@ -23,7 +23,7 @@ class Tail:
     whole: bool = True
 
 
-def tail(run_dir: str, log_path: str, lines: int, most_bytes: int = _TAIL_BYTES) -> Tail:
+def tail(run_dir: str, log_path: str, lines: int, most_bytes: int = TAIL_BYTES) -> Tail:
     """The last ``lines`` lines, at most ``most_bytes``, of the log ``log_path`` below ``run_dir``; empty where there is none.
 
     A link is not followed and a path that leaves ``run_dir`` is not read: reports are made of folders that may have come
@@ -37,7 +37,7 @@ def tail(run_dir: str, log_path: str, lines: int, most_bytes: int = _TAIL_BYTES)
     return Tail("\n".join(kept), whole=not start and len(found) <= lines)
 
 
-def end(run_dir: str, log_path: str, most_bytes: int = _TAIL_BYTES) -> tuple[bytes, int]:
+def end(run_dir: str, log_path: str, most_bytes: int = TAIL_BYTES) -> tuple[bytes, int]:
     """The last ``most_bytes`` as they are, of a line that began earlier its end, and how many bytes lie before."""
     with opened(run_dir, log_path) as log:
         start = max(0, log.seek(0, os.SEEK_END) - most_bytes)

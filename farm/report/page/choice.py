@@ -9,11 +9,13 @@ from farm.model.distro import Facts
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunRecord
 from farm.report import summary
+from farm.report.logs import TAIL_BYTES
 
 LOG_LINES = 200
-SHORT_LOG_LINES = 20
-LONG_LOGS = 100
-LOGS = 300
+LOGS = 1000
+LOGS_BYTES = 16 << 20
+"""Of all logs in the page together."""
+SMALL_RUN = 300
 _ATTEMPTS = 3
 _COMPARED = 100
 
@@ -34,13 +36,15 @@ def choose(record: RunRecord, numbers: Mapping[str, int]) -> Choice:
     bad = summary.failures(record.jobs)
     flaky = [each for each in record.jobs if each.outcome is Outcome.FLAKY]
     told = {each.job.id for each in (*bad, *flaky)}
-    others = [each for each in record.jobs if each.job.id not in told] if len(record.jobs) <= LOGS else []
+    others = [each for each in record.jobs if each.job.id not in told] if len(record.jobs) <= SMALL_RUN else []
+    left_bytes = LOGS_BYTES
     lines: dict[tuple[int, int], int] = {}
     for each in (*bad, *flaky, *others):
         for attempt in each.attempts[-1 : -_ATTEMPTS - 1 : -1]:
-            if len(lines) < LOGS and attempt.log_bytes:
-                most = LOG_LINES if len(lines) < LONG_LOGS else SHORT_LOG_LINES
-                lines[numbers[each.job.id], attempt.number] = most
+            taken_bytes = min(attempt.log_bytes, TAIL_BYTES)
+            if taken_bytes and taken_bytes <= left_bytes and len(lines) < LOGS:
+                lines[numbers[each.job.id], attempt.number] = LOG_LINES
+                left_bytes -= taken_bytes
     return Choice(lines, _passed(record, bad[:_COMPARED], numbers))
 
 

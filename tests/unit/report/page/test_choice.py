@@ -9,7 +9,8 @@ import pytest
 from farm.model.distro import Facts
 from farm.model.outcome import Outcome
 from farm.model.run import RunRecord, UsedImage
-from farm.report.page.choice import LOGS, LONG_LOGS, choose
+from farm.report.logs import TAIL_BYTES
+from farm.report.page.choice import LOG_LINES, LOGS, LOGS_BYTES, choose
 from tests.unit.report.runs import info, mixed
 
 
@@ -19,11 +20,13 @@ def _numbers(record):
 
 def test_D06_logs_are_bounded_however_many_failed(tmp_path):
     bad = [each for each in mixed(tmp_path, 8, bad=1).jobs if each.outcome is Outcome.FAILED]
-    many = tuple(replace(each, job=replace(each.job, id=str(number))) for number, each in enumerate(bad * 60))
-    record = RunRecord(info(), many, status="bad")
-    lines = list(choose(record, _numbers(record)).lines.values())
-    assert len(lines) == LOGS
-    assert lines.count(max(lines)) == LONG_LOGS
+    many = [replace(each, job=replace(each.job, id=str(number))) for number, each in enumerate(bad * 150)]
+    record = RunRecord(info(), tuple(many), status="bad")
+    assert list(choose(record, _numbers(record)).lines.values()) == [LOG_LINES] * LOGS
+
+    large = [replace(each, attempts=tuple(replace(one, log_bytes=1 << 30) for one in each.attempts)) for each in many]
+    record = RunRecord(info(), tuple(large), status="bad")
+    assert len(choose(record, _numbers(record)).lines) == LOGS_BYTES // TAIL_BYTES
 
 
 @pytest.mark.parametrize(("tests", "good"), [(10, True), (40, False)])
