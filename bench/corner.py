@@ -54,7 +54,8 @@ def inside(measure: Callable[[Corner], int]) -> int:
             return _started(measure, corner)
         finally:
             shutil.rmtree(corner.scratch)
-            if not had_podman and os.path.isdir(_PODMAN):
+            # Removing what another corner has mounted on would take the mount away there.
+            if not had_podman and os.path.isdir(_PODMAN) and not _folders():
                 os.rmdir(_PODMAN)
 
 
@@ -143,11 +144,16 @@ def _empty(corner: Corner) -> None:
 
 def _sweep() -> None:
     """Remove what SIGKILL left of an earlier one: a folder that nobody holds the lock of, and the groups of its name."""
-    for scratch in glob.glob(os.path.join(glob.escape(tempfile.gettempdir()), f"{_NAME}*")):
+    for scratch in _folders():
         with _locked(scratch) as is_ours:
             if is_ours:
                 _remove_groups(f"/{os.path.basename(scratch)}")
                 shutil.rmtree(scratch)
+
+
+def _folders() -> list[str]:
+    """Those of all corners of this host."""
+    return glob.glob(os.path.join(glob.escape(tempfile.gettempdir()), f"{_NAME}*"))
 
 
 def _remove_groups(cgroup: str) -> None:
