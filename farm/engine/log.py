@@ -114,8 +114,8 @@ class LogCapture:
         """Let go of everything, read or not; may be called twice."""
         self.close_write()
         if self._read_fd >= 0:
-            if not self._done.done():  # or nobody listens any more
-                self._loop.remove_reader(self._read_fd)
+            # Always: who waited for the end may have been cancelled, and the end with it, while the loop goes on listening.
+            self._loop.remove_reader(self._read_fd)
             os.close(self._read_fd)
             os.close(self._file)
             self._read_fd = -1
