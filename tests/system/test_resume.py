@@ -6,10 +6,10 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 
-import psutil
 import pytest
 
 from farm.model.outcome import Outcome
+from tests.system.conftest import processes_of
 
 pytestmark = pytest.mark.root
 
@@ -71,13 +71,12 @@ def test_attempts_of_before_count_and_asked_for_options_stay(farm):
     assert farm.wait(lambda: farm.logs_that_say("attempt 2") > 0)
     process.kill()
     process.wait()
+    assert farm.wait(lambda: not processes_of("sleep 4871"))  # of the run that was killed
     matrix.write_text(matrix.read_text().replace("exec sleep 4871", "exit 1"))
     (run,) = farm.runs()
     # The script is the one that was recorded: the attempt hangs again, until this run is ended as well.
     again = farm.start("run", "--resume", run.name)
-    assert farm.wait(
-        lambda: any(each.info["cmdline"] == ["sleep", "4871"] for each in psutil.process_iter(["cmdline"]))
-    )
+    assert farm.wait(lambda: bool(processes_of("sleep 4871")))
     again.send_signal(2)
     again.send_signal(15)
     again.communicate(timeout=30)
