@@ -138,8 +138,7 @@ class V1Group:
 
     def reset(self) -> bool:
         """See ``Pooled.reset``."""
-        was_empty = self._final is not None  # when it was read last, and nobody comes in any more
-        if not (was_empty or self._is_empty()) or (self._dirs and members.has_subgroups(self._dirs[0])):
+        if not self._is_empty() or (self._dirs and members.has_subgroups(self._dirs[0])):
             return False
         if "memory.max_usage_in_bytes" in self._path:
             if int(files.read(self._path["memory.usage_in_bytes"])) > LEFTOVER_BYTES:
