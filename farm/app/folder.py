@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
-import secrets
 import time
 from collections.abc import Iterator
 
@@ -21,19 +21,21 @@ from farm.app.nearest import no_run
 from farm.errors import UsageError
 
 JOURNAL = "journal.sqlite"
+_PARTS = 1 << 16  # of a second, in an id
 _TRIES = 25
 _TRY_EVERY_S = 0.02
 
 
-def new_run_id(now_s: float, salt: str) -> str:
-    """An id that sorts by time: UTC, then ``salt`` for runs of the same second."""
-    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now_s))}-{salt}"
+def new_run_id(now_s: float, later: int = 0) -> str:
+    """An id that sorts by time: UTC, then the part of the second in 65536ths; ``later`` is so many of these after it."""
+    second, part = divmod(int(now_s * _PARTS) + later, _PARTS)
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(second))}-{part:04x}"
 
 
 def claim_run_dir(reports: str, now_s: float) -> tuple[str, str]:
     """The id and the folder of a new run, made by this call. Raises ``UsageError`` where it cannot be."""
-    while True:
-        run_id = new_run_id(now_s, secrets.token_hex(2))
+    for later in itertools.count():
+        run_id = new_run_id(now_s, later)
         try:
             reports = os.path.abspath(reports)  # ENOENT in a folder that was deleted
             run_dir = os.path.join(reports, run_id)
@@ -42,12 +44,13 @@ def claim_run_dir(reports: str, now_s: float) -> tuple[str, str]:
             return run_id, run_dir
         except OSError as error:
             if isinstance(error, FileExistsError) and os.path.isdir(reports):
-                continue  # another run of this second
+                continue  # another run of this moment
             raise UsageError(
                 "the folder of reports cannot be used",
                 f"{reports}: {error.strerror}",
                 "name another one with --reports",
             ) from error
+    raise AssertionError("it counts for ever")
 
 
 @contextlib.contextmanager
@@ -112,17 +115,8 @@ def find_run(reports: str, run: str | None = None) -> str:
 
 def run_ids(reports: str) -> list[str]:
     """The ids of the runs that have their folders in ``reports``, oldest first."""
-    names = sorted(os.listdir(reports), key=lambda name: _age(reports, name)) if os.path.isdir(reports) else []
+    names = sorted(os.listdir(reports)) if os.path.isdir(reports) else []
     return [each for each in names if each != "latest" and os.path.exists(os.path.join(reports, each, JOURNAL))]
-
-
-def _age(reports: str, name: str) -> tuple[str, int]:
-    """Sorts runs: by the second in their names, and in it by when something last came into their folders."""
-    second, _, _ = name.partition("-")
-    try:
-        return second, os.stat(os.path.join(reports, name)).st_mtime_ns
-    except OSError:
-        return second, 0
 
 
 def point_latest(run_dir: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import secrets
 import signal
 import time
 from collections.abc import Callable
@@ -69,7 +68,7 @@ def _held(distro: Distro, store: Store, held: contextlib.ExitStack, told: Told) 
 
 
 async def _on_terminal(options: ShellOptions, distro: Distro, image: Image, store: Store) -> int:
-    run_id = f"shell-{new_run_id(time.time(), secrets.token_hex(2))}"
+    run_id = f"shell-{new_run_id(time.time())}"
     argv = options.argv or _LOGIN
     limits, hostname = options.limits, host_name(distro.name)
     shown = views(store.rootfs_dir, (image,))
