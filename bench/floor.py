@@ -24,7 +24,7 @@ from bench.peer import MEMORY_BYTES, PIDS, TRUE, Place
 from farm.app.host import id_map
 from farm.cgroup import detect
 from farm.cgroup.base import Group
-from farm.container import plan, program
+from farm.container import plan, program, words
 from farm.container.spec import ContainerSpec
 from farm.errors import FarmError
 from farm.kernel import capability, proc
@@ -134,20 +134,20 @@ def _loop(
         )
     )
     stack.callback(process.kill)
-    loop = _Loop(process, _order(group, base, is_v2, fresh=fresh, init=init))
+    loop = _Loop(process, ())
     marshal.dump(message, loop.said_to)
     loop.said_to.flush()
-    reason = loop.heard.readline().decode().strip()
-    return loop if not reason else _Loop(process, _order(group, 0, is_v2, fresh=fresh, init=init))
+    reason, address = loop.heard.readline().decode().rstrip().split("\0")
+    return _Loop(process, _order(group, 0 if reason else base, is_v2, int(address), fresh=fresh, init=init))
 
 
-def _order(group: Group, base: int, is_v2: bool, *, fresh: bool, init: bool) -> tuple[object, ...]:
+def _order(group: Group, base: int, is_v2: bool, address: int, *, fresh: bool, init: bool) -> tuple[object, ...]:
     spec = ContainerSpec((Overlay("/", (view(0),)),), TRUE, hostname="floor", limits=_LIMITS, filter_id=1)
-    calls = program.program(spec, plan.host(base, cgroup2=is_v2), group)
+    data, calls, parts = words.joined(program.program(spec, plan.host(base, cgroup2=is_v2), group), address)
     into = os.readlink(f"/proc/self/fd/{group.v2_fd}") if group.v2_fd >= 0 else ""
     groups = [source for source, _ in group.view_sources() if source.startswith("/")] + ([into] if into else [])
     counters = [f"{path}/{name}" for path in groups for name in _COUNTERS if os.path.exists(f"{path}/{name}")]
     if fresh:
         for path in groups:
             os.rmdir(path)
-    return calls, tuple(groups) if fresh else (), tuple(counters), into, init
+    return data, (calls, parts), tuple(groups) if fresh else (), tuple(counters), into, init

@@ -8,6 +8,7 @@ line of seconds goes out. Like the zygote it imports next to nothing, for its me
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import marshal
 import os
@@ -23,32 +24,37 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 _TRUE = "/bin/true"
+_DATA_BYTES = 1 << 16  # what a program's words point to
 _REST_S = 0.0005  # a group may be busy for some milliseconds after its last process
 
 
 def main() -> None:
     """Get ready as the first message says, then live as often as each further one says."""
+    for reserved in (setup.SLOT, setup.OOM_FD):
+        os.dup2(1, reserved, inheritable=False)
     ground.lift_limits()
     views, id_map, binds, bpf = marshal.load(sys.stdin.buffer)
     null = os.open("/dev/null", os.O_RDWR)  # what a life has as 0, 1 and 2: it prints nothing
     userns_fds, reason = ground.prepare(views, id_map, binds)
     setup.rehearse()
     inherited = userns_fds, {1: bpf}, null
-    print(reason, flush=True)
+    buffer = ctypes.create_string_buffer(_DATA_BYTES)
+    print(reason, ctypes.addressof(buffer), sep="\0", flush=True)
     gc.collect()
     gc.freeze()
     while True:
         try:
-            order = marshal.load(sys.stdin.buffer)
+            count, data, *order = marshal.load(sys.stdin.buffer)
         except EOFError:
             return
-        print(*_lives(inherited, *order), flush=True)
+        buffer[: len(data)] = data
+        print(*_lives(inherited, count, *order), flush=True)
 
 
 def _lives(
     inherited: tuple[tuple[int, ...], dict[int, bytes], int],
     count: int,
-    program: tuple[tuple[str, str, tuple[object, ...]], ...],
+    program: tuple[bytes, tuple[int | tuple[str, str, tuple[object, ...]], ...]],
     groups: tuple[str, ...],
     counters: tuple[str, ...],
     into: str,
@@ -86,18 +92,15 @@ def _lives(
 
 def _live(
     inherited: tuple[tuple[int, ...], dict[int, bytes], int],
-    program: tuple[tuple[str, str, tuple[object, ...]], ...],
+    program: tuple[bytes, tuple[int | tuple[str, str, tuple[object, ...]], ...]],
     init: bool,
 ) -> NoReturn:
     code = 1
     try:
         gc.disable()
-        process.prctl(process.PR_SET_PDEATHSIG, signals.SIGKILL)
-        os.umask(0)
         userns_fds, filters, null = inherited
-        setup.Setup(userns_fds, (), filters, (null, null, null)).perform(program)
-        process.prctl(process.PR_SET_PDEATHSIG, signals.SIGKILL)
-        process.prctl(process.PR_SET_DUMPABLE, 0)
+        words, parts = program
+        setup.Setup(userns_fds, (), filters).perform(parts, memoryview(words))
         for fd in (0, 1, 2):
             os.dup2(null, fd)
         process.close_all_but((0, 1, 2))
@@ -106,7 +109,7 @@ def _live(
         pid = os.posix_spawn(_TRUE, (_TRUE,), {})
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     except BaseException as error:  # noqa: BLE001  # after a fork nothing may reach the parent's code
-        os.write(2, f"floor: {error} {error.__cause__ or ''}\n".encode())
+        os.write(2, f"floor: {error!r} {error.__cause__ or ''}\n".encode())
     finally:
         os._exit(code)
 

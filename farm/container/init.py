@@ -24,10 +24,11 @@ out                                                                      descrip
 started, number, seconds on the monotonic clock                          [terminal's other end,] [root, its namespace]
 exited, number, wait status, seconds on the monotonic clock              -
 failed, number, step, errno, message, hint                               -
+stuck, number, position, errno                                           -
 stopped, 0, seconds on the monotonic clock                               -
 =======================================================================  =================================
 
-Number 0 is the container's main command.
+Number 0 is the container's main command. It is stuck where a system call of its set-up failed; see ``setup.StuckError``.
 
 A held container can be frozen: everything but PID 1 is stopped, when the command ends or at the word ``stop``. That is
 SIGSTOP, and no freezer of a control group, because PID 1 and what is started to look around go on in the same group; because
@@ -285,6 +286,10 @@ class Init:
         hint = error.hint if isinstance(error, KernelError) else ""
         code = error.errno or 0 if isinstance(error, OSError) else 0
         self._say("failed", number, step, code, error, hint)
+
+    def say_stuck(self, position: int, number: int) -> None:
+        """Say which system call of the set-up failed, and with which errno."""
+        self._say("stuck", _MAIN, position, number)
 
     def _say(self, *fields: object, descriptors: tuple[int, ...] = ()) -> None:
         data = "\0".join(str(field) for field in fields).encode(errors="replace")

@@ -1,9 +1,8 @@
 """A plan lowered to the calls that carry it out: what is sent to the child, and all that runs in it.
 
-The child of the zygote runs on a copy-on-write copy of an interpreter, where every object that is looked at costs a page.
-So everything is decided, encoded and put in order here, in the process that asks for the container, and the child only
-makes calls. A program is a tuple of ``(step, call, arguments)``: ``call`` is a method of ``setup.Setup``, ``step`` what an
-error says.
+Everything is decided, encoded and put in order here, in the process that asks for the container, and the child only makes
+calls. A program is a tuple of ``(step, call, arguments)``: ``call`` is a system call under the kernel's own name or, for
+what has to look before it acts, a method of ``setup.Setup``; ``step`` is what an error says.
 """
 
 from __future__ import annotations
@@ -14,16 +13,16 @@ from functools import lru_cache
 from operator import attrgetter
 
 from farm.cgroup.base import Group
-from farm.container import operations, plan
+from farm.container import operations, plan, sequences
+from farm.container.sequences import Bare
+from farm.container.setup import SLOT
 from farm.container.socketcall import READS_MEMORY
 from farm.container.spec import ContainerSpec, Host, MountPoint
-from farm.kernel import capability, process
+from farm.container.words import Piece, Program, piece
+from farm.kernel import capability, process, signals
+from farm.kernel.libc import AT_FDCWD
 from farm.kernel.mount import MS_BIND, MS_NODEV
 from farm.model.mount import MountMode
-
-Argument = int | str | bytes
-Call = tuple[str, str, tuple[Argument, ...]]
-Program = tuple[Call, ...]
 
 _NETWORK_CAPABILITIES = capability.mask(("NET_ADMIN", "NET_RAW", "NET_BROADCAST"))
 _MOUNT_CAPABILITY = capability.mask(("SYS_ADMIN",))
@@ -36,21 +35,21 @@ _SHARED = attrgetter(*(each.name for each in fields(ContainerSpec) if each.name 
 _PLAIN, _TRUSTED = 0, 1  # user namespaces: one for all, and one for those with more capabilities, see ``ground``
 
 
-def program(spec: ContainerSpec, host: Host, group: Group) -> Program:
+def program(spec: ContainerSpec, host: Host, group: Group) -> tuple[Piece, ...]:
     """The program of a container as ``spec`` wants it, in ``group``.
 
-    It is ``lower(plan.plan(spec, host), ...)``, but what containers have in common is lowered once: most of it for thousands
-    of them, what they are called for those of one test, and what is about the group for those that use it in turn.
+    It is ``lower(plan.plan(spec, host), ...)`` between ``enter`` and ``SETTLED``, but what containers have in common is
+    lowered once: most of it for thousands of them, what they are called for those of one test, and what is about the group
+    for those that use it in turn.
     """
     first, middle, last = _common(_Common(spec), host)
-    cgroups = () if host.cgroup2 else _cgroups_shown(plan.CGROUP, group.view_sources())
     return (
-        *enter(host, group),
-        *first,
-        *_named(spec.hostname, spec.hosts, host),
-        *middle,
-        *cgroups,
-        *last,
+        _entered(group.task_files(), host.id_base),
+        first,
+        _named(spec.hostname, spec.hosts, host),
+        middle,
+        *(() if host.cgroup2 else (_cgroups_shown(plan.CGROUP, group.view_sources()),)),
+        last,
     )
 
 
@@ -72,36 +71,56 @@ class _Common:
 
 
 @lru_cache(maxsize=256)
-def _common(common: _Common, host: Host) -> tuple[Program, Program, Program]:
+def _common(common: _Common, host: Host) -> tuple[Piece, Piece, Piece]:
     spec = common.spec
-    parts = (plan.first(spec, host), plan.middle(spec, host), plan.last(spec))
-    first, middle, last = (lower(part, host, None) for part in parts)
-    return first, middle, last
+    first, middle, last = (
+        lower(part, host, None) for part in (plan.first(spec, host), plan.middle(spec, host), plan.last(spec))
+    )
+    return piece(first), piece(middle), piece(last + SETTLED)
 
 
 @lru_cache(maxsize=1024)
-def _named(hostname: str, hosts: str, host: Host) -> Program:
-    return lower(plan.identity(hostname, hosts), host, None)
+def _named(hostname: str, hosts: str, host: Host) -> Piece:
+    return piece(lower(plan.identity(hostname, hosts), host, None))
 
 
-def enter(host: Host, group: Group) -> Program:
+@lru_cache(maxsize=1024)
+def _entered(task_files: tuple[str, ...], owner: int) -> Piece:
+    return piece(enter(task_files, owner))
+
+
+@lru_cache(maxsize=1024)
+def _cgroups_shown(target: str, sources: tuple[tuple[str, str], ...]) -> Piece:
+    step = operations.BindCgroups(target).step
+    return piece(tuple((step, call, arguments) for call, arguments in _cgroups(target, sources)))
+
+
+def enter(task_files: tuple[str, ...], owner: int) -> Program:
     """Into the group, then into a cgroup namespace rooted there: in that order, or the root would be the zygote's."""
-    return _entered(group.task_files(), host.id_base)
-
-
-@lru_cache(maxsize=1024)
-def _entered(task_files: tuple[str, ...], owner: int) -> Program:
+    begin = (
+        ("prctl", (process.PR_SET_PDEATHSIG, signals.SIGKILL)),
+        ("umask", (0,)),
+        ("close", (SLOT,)),
+    )
+    entered = (call for path in task_files for call in sequences.written(path, "0"))
     return (
-        *(("enter cgroup", "write", (path, "0")) for path in task_files),
+        *(("begin", call, arguments) for call, arguments in begin),
+        *(("enter cgroup", call, arguments) for call, arguments in entered),
         ("enter cgroup", "unshare", (process.CLONE_NEWCGROUP,)),
-        ("enter cgroup", "create_as", (owner,)),
+        *(("enter cgroup", call, arguments) for call, arguments in sequences.creating_as(owner)),
     )
 
 
-@lru_cache(maxsize=1024)
-def _cgroups_shown(target: str, sources: tuple[tuple[str, str], ...]) -> Program:
-    step = operations.BindCgroups(target).step
-    return tuple((step, call, arguments) for call, arguments in _cgroups(target, sources))
+SETTLED: Program = tuple(
+    ("settle", "prctl", arguments)
+    for arguments in (
+        # Changing identity has cleared the parent-death signal, and what the process was before must not show in /proc/1.
+        (process.PR_SET_PDEATHSIG, signals.SIGKILL),
+        (process.PR_SET_DUMPABLE, 0),
+        (process.PR_SET_NAME, b"farm-init"),
+    )
+)
+"""The last of the zygote goes."""
 
 
 def user_namespace(capabilities: int) -> int:
@@ -116,28 +135,22 @@ def count_in_networks(capabilities: int) -> bool:
 
 def lower(planned: tuple[operations.Operation, ...], host: Host, group: Group | None) -> Program:
     """The calls of ``planned``; ``group`` is for ``BindCgroups`` alone."""
-    lowered: list[Call] = []
-    for operation in planned:
-        step = operation.step
-        if isinstance(operation, operations.DropPrivileges):
-            lowered.append(("open log to the container", "own_output", (host.id_base,)))
-            lowered.append((step, "create_as", (0,)))
-        lowered.extend((step, call, arguments) for call, arguments in _lowered(operation, host, group))
-    return tuple(lowered)
+    return tuple(
+        (operation.step, call, arguments)
+        for operation in planned
+        for call, arguments in _lowered(operation, host, group)
+    )
 
 
-_Bare = tuple[str, tuple[Argument, ...]]
-
-
-def _lowered(operation: operations.Operation, host: Host, group: Group | None) -> tuple[_Bare, ...]:
+def _lowered(operation: operations.Operation, host: Host, group: Group | None) -> tuple[Bare, ...]:
     match operation:
         case operations.Mount(fstype, target, flags, data, source):
-            return (_mount(source, target, fstype, flags, data),)
+            return (sequences.mount(source, target, fstype, flags, data),)
         case operations.MountDisk(target, owner):
             return (("mount_disk", (target, owner)),)
         case operations.Bind(source, target, read_only):
-            bind = _mount(source, target, "", MS_BIND)
-            return (bind, ("make_read_only", (os.fsencode(target), 0))) if read_only else (bind,)
+            bind = sequences.mount(source, target, "", MS_BIND)
+            return (bind, sequences.made_read_only(target)) if read_only else (bind,)
         case operations.BindInside(source, target, read_only):
             return (("bind_inside", (source, operations.ROOT, target, int(read_only))),)
         case operations.AttachMount(index, point):
@@ -145,30 +158,30 @@ def _lowered(operation: operations.Operation, host: Host, group: Group | None) -
         case operations.BindCgroups(target):
             return _cgroups(target, group.view_sources()) if group is not None else ()
         case operations.MakeDirectory(path, mode):
-            return (("make_directory", (path, mode)),)
+            return (sequences.directory(path, mode),)
         case operations.WriteFile(path, text, new, mode):
-            return (("create", (path, text, mode)) if new else ("write", (path, text)),)
+            return sequences.created(path, text, mode) if new else sequences.written(path, text)
         case operations.MakeDevices(target):
             return _devices(target)
         case operations.JoinNetwork(index):
             return (("join_network", (index,)),)
         case operations.RaiseLoopback():
-            return (("raise_loopback", ()),)
+            return sequences.RAISE_LOOPBACK
         case operations.SetHostname(name):
-            return (("set_hostname", (name,)),)
+            return (("sethostname", (os.fsencode(name), len(os.fsencode(name)))),)
         case operations.PivotRoot(new_root):
             return (("pivot_root", (new_root,)),)
         case operations.SetPersonality(domain):
-            return (("set_personality", (domain,)),)
+            return (("personality", (domain,)),)
         case operations.DropPrivileges():
-            return _privileges(operation, user_namespace=host.id_base > 0)
+            return (
+                *sequences.OPEN_OOM,
+                *sequences.creating_as(0),
+                *_privileges(operation, user_namespace=host.id_base > 0),
+            )
 
 
-def _mount(source: str, target: str, fstype: str, flags: int, data: str = "") -> _Bare:
-    return "mount", (os.fsencode(source), os.fsencode(target), fstype, flags, os.fsencode(data))
-
-
-def _attached(index: int, point: MountPoint) -> tuple[_Bare, ...]:
+def _attached(index: int, point: MountPoint) -> tuple[Bare, ...]:
     if point.mode is not MountMode.OVERLAY:
         return (("attach_inside", (index, operations.ROOT, point.target, int(point.mode is MountMode.RO))),)
     own = f"{operations.SCRATCH}/mount{index}"
@@ -176,60 +189,60 @@ def _attached(index: int, point: MountPoint) -> tuple[_Bare, ...]:
     options = plan.overlay_options((lower,), upper, work)
     shown = f"{merged}/{point.name}" if point.name else merged
     return (
-        ("make_directory", (own, 0o755)),
-        *(("make_directory", (path, 0o700)) for path in (lower, work, merged)),
+        sequences.directory(own, 0o755),
+        *(sequences.directory(path, 0o700) for path in (lower, work, merged)),
         ("attach", (index, lower)),
         ("make_alike", (upper, lower)),
-        _mount("farm", merged, "overlay", MS_NODEV, options),
+        sequences.mount("farm", merged, "overlay", MS_NODEV, options),
         ("bind_inside", (shown, operations.ROOT, point.target, 0)),
     )
 
 
-def _cgroups(target: str, sources: tuple[tuple[str, str], ...]) -> tuple[_Bare, ...]:
-    made: list[_Bare] = []
+def _cgroups(target: str, sources: tuple[tuple[str, str], ...]) -> tuple[Bare, ...]:
+    made: list[Bare] = []
     for source, name in sources:
         path = f"{target}/{name}"
         if source.startswith("/"):
-            made += [("make_directory", (path, 0o755)), _mount(source, path, "", MS_BIND)]
+            made += [sequences.directory(path, 0o755), sequences.mount(source, path, "", MS_BIND)]
         else:
-            made.append(("link", (source, path)))
-    return (*made, ("make_read_only", (os.fsencode(target), 1)))
+            made.append(sequences.link(source, path))
+    return (*made, sequences.made_read_only(target, recursive=True))
 
 
-def _devices(target: str) -> tuple[_Bare, ...]:
+def _devices(target: str) -> tuple[Bare, ...]:
     return (
         *(
-            ("make_node", (f"{target}/{name}", 0o20666, os.makedev(major, minor)))
+            ("mknodat", (AT_FDCWD, os.fsencode(f"{target}/{name}"), 0o20666, os.makedev(major, minor)))
             for name, major, minor in plan.DEVICES
         ),
-        *(("link", (source, f"{target}/{name}")) for name, source in plan.LINKS),
-        *(("make_directory", (f"{target}/{name}", 0o755)) for name in ("pts", "shm", "mqueue")),
+        *(sequences.link(source, f"{target}/{name}") for name, source in plan.LINKS),
+        *(sequences.directory(f"{target}/{name}", 0o755) for name in ("pts", "shm", "mqueue")),
     )
 
 
-def _privileges(dropped: operations.DropPrivileges, *, user_namespace: bool) -> tuple[_Bare, ...]:
+def _privileges(dropped: operations.DropPrivileges, *, user_namespace: bool) -> tuple[Bare, ...]:
     """Enter the shared user namespace and give up what the container must not have."""
     kept, filter_id = dropped.capabilities, dropped.filter_id
-    made: list[_Bare] = _namespaces(kept, own_network=not dropped.given) if user_namespace else []
-    made.append(("become_root", ()))
+    made: list[Bare] = _namespaces(kept, own_network=not dropped.given) if user_namespace else []
+    # Root of the user namespace, without supplementary groups.
+    made += [("setgroups", (0, None)), ("setresgid", (0, 0, 0)), ("setresuid", (0, 0, 0))]
     if dropped.no_new_privs:
-        made.append(("set_no_new_privs", ()))
+        made.append(("prctl", (process.PR_SET_NO_NEW_PRIVS, 1)))
     if filter_id:
         # Before the capabilities go: without no_new_privs, CAP_SYS_ADMIN is what allows taking a filter.
         made.append(("load_filter", (filter_id,)))
-    made.append(("keep_capabilities", (kept, READS_MEMORY if filter_id else 0)))
-    return tuple(made)
+    return (*made, *sequences.kept_only(kept, READS_MEMORY if filter_id else 0))
 
 
-def _namespaces(kept: int, *, own_network: bool) -> list[_Bare]:
+def _namespaces(kept: int, *, own_network: bool) -> list[Bare]:
     """Capabilities count in namespaces that the user namespace owns; those made before belong to the host.
 
     A container that was given the network or administration capabilities gets such namespaces of its own here. What was
     mounted before stays locked together, so masks cannot be taken off; see mount_namespaces(7).
     """
-    made: list[_Bare] = [("enter_user_namespace", (user_namespace(kept),))]
+    made: list[Bare] = [("enter_user_namespace", (user_namespace(kept),))]
     if kept & _MOUNT_CAPABILITY:
         made.append(("unshare", (process.CLONE_NEWNS | process.CLONE_NEWUTS | process.CLONE_NEWIPC,)))
     if own_network and count_in_networks(kept):
-        made += [("unshare", (process.CLONE_NEWNET,)), ("raise_loopback", ())]
+        made += [("unshare", (process.CLONE_NEWNET,)), *sequences.RAISE_LOOPBACK]
     return made

@@ -1,42 +1,47 @@
-"""Performs a program inside the new namespaces of one container: one method a call, nothing decided.
+"""Performs a program inside the new namespaces of one container: system calls in a row, here and there a method.
 
 This is most of what the child of the zygote executes between its birth and the command, on memory that is copied page
-by page as it is touched; see ``program``.
+by page as it is touched; see ``words``.
 """
 
 from __future__ import annotations
 
-import _socket
 import errno
-import fcntl
 import os
-import sys
+import struct
+from itertools import islice, starmap
 
 from farm.errors import KernelError
-from farm.kernel import capability, files, process, seccomp
+from farm.kernel import files, libc, process, seccomp
 from farm.kernel import mount as m
 
-_SIOCSIFFLAGS = 0x8914
-_LOOPBACK_UP = (
-    b"lo" + bytes(14) + (0x1 | 0x40).to_bytes(2, sys.byteorder) + bytes(14)
-)  # struct ifreq: IFF_UP | IFF_RUNNING
-_FILE_TYPE, _PIPE, _DIRECTORY = 0o170000, 0o010000, 0o040000  # S_IFMT, S_IFIFO and S_IFDIR of inode(7)
-_HARMLESS = m.MOUNT_ATTR_NOSUID | m.MOUNT_ATTR_NODEV
+_FILE_TYPE, _DIRECTORY = 0o170000, 0o040000  # S_IFMT and S_IFDIR of inode(7)
 _REHEARSALS = 32
-_REHEARSAL = tuple(
-    ("rehearse", call, arguments)
-    for call, arguments in (
-        ("create_as", (1,)),
-        ("mount", (b"farm", b"/c", "tmpfs", 0, b"mode=755")),
-        ("make_directory", ("/c/dev", 0o755)),
-        ("make_node", ("/c/dev/null", 0o20666, os.makedev(1, 3))),
-        ("link", ("null", "/c/dev/link")),
-        ("create", ("/c/dev/file", "text", 0o644)),
-        ("write", ("/c/dev/file", "text")),
-        ("make_read_only", (b"/c", 0)),
-        ("create_as", (0,)),
-    )
+_HARMLESS = m.MOUNT_ATTR_NOSUID | m.MOUNT_ATTR_NODEV
+_CALL = "7l"  # of struct: a number and six arguments
+
+SLOT = 3
+"""The lowest number of a descriptor that is free, once the program has begun by closing it: what is opened next has it.
+
+The zygote keeps it taken, and so ``OOM_FD``, whatever it opens itself or is sent.
+"""
+OOM_FD = 4
+"""Where the program puts PID 1's /proc/self/oom_score_adj, opened while it can be."""
+
+METHODS = frozenset(
+    {
+        "attach",
+        "attach_inside",
+        "bind_inside",
+        "enter_user_namespace",
+        "join_network",
+        "load_filter",
+        "make_alike",
+        "mount_disk",
+        "pivot_root",
+    }
 )
+"""What a program calls by name."""
 
 
 class SetupError(Exception):
@@ -47,67 +52,51 @@ class SetupError(Exception):
         self.step = step
 
 
+class StuckError(Exception):
+    """System call ``position`` of the program failed with errno ``number``; who wrote the program knows what that was."""
+
+    def __init__(self, position: int, number: int) -> None:
+        super().__init__(position, number)
+        self.position = position
+        self.number = number
+
+
 class Setup:
-    """What a program needs besides itself. Descriptors are borrowed, but for ``oom_fd`` and ``listener_fd``: made on the way.
+    """What a program needs besides itself. Descriptors are borrowed, but for ``listener_fd``: made on the way.
 
     ``userns_fds`` are the user namespaces that containers may enter, none without; ``further`` is the scratch space's block
     device, if there is one, then detached mounts, then the network namespace that it joins, if it does; ``filters`` are
-    compiled seccomp programs by id; ``stdio`` what the command will have as 0, 1 and 2.
-    ``oom_fd`` is PID 1's /proc/self/oom_score_adj, opened while it can be; ``listener_fd`` answers for the filter, -1 where
-    nobody does.
+    compiled seccomp programs by id. ``listener_fd`` answers for the filter, -1 where nobody does.
     """
 
-    __slots__ = ("_filters", "_further", "_stdio", "_userns_fds", "listener_fd", "oom_fd")
+    __slots__ = ("_filters", "_further", "_userns_fds", "listener_fd")
 
-    def __init__(
-        self, userns_fds: tuple[int, ...], further: tuple[int, ...], filters: dict[int, bytes], stdio: tuple[int, ...]
-    ) -> None:
+    def __init__(self, userns_fds: tuple[int, ...], further: tuple[int, ...], filters: dict[int, bytes]) -> None:
         self._userns_fds = userns_fds
         self._further = further
         self._filters = filters
-        self._stdio = stdio
-        self.oom_fd = -1
         self.listener_fd = -1
 
-    def perform(self, program: tuple[tuple[str, str, tuple[object, ...]], ...]) -> None:
-        """Carry out ``program`` in order. Raises ``SetupError`` at the first call that fails; nothing is undone."""
-        for step, call, arguments in program:
+    def perform(self, parts: tuple[int | tuple[str, str, tuple[object, ...]], ...], words: memoryview) -> None:
+        """Carry out a program, as ``words`` has it, in order. Nothing is undone where it fails.
+
+        Raises ``StuckError`` for a system call and ``SetupError`` for a method.
+        """
+        calls = struct.iter_unpack(_CALL, words)
+        position = 0
+        for part in parts:
+            if isinstance(part, int):
+                # From here on it is C, which goes round without looking at anything else.
+                for result in starmap(libc.words, islice(calls, part)):
+                    if result < 0:
+                        raise StuckError(position, libc.last_errno())
+                    position += 1
+                continue
+            step, method, arguments = part
             try:
-                getattr(self, call)(*arguments)
+                getattr(self, method)(*arguments)
             except OSError as error:
                 raise SetupError(step) from error
-
-    mount = staticmethod(m.mount)
-    make_directory = staticmethod(os.mkdir)
-    make_node = staticmethod(os.mknod)
-    link = staticmethod(os.symlink)
-    unshare = staticmethod(process.unshare)
-    create_as = staticmethod(process.create_as)
-    set_hostname = staticmethod(_socket.sethostname)
-    set_personality = staticmethod(process.personality)
-    keep_capabilities = staticmethod(capability.keep_only)
-
-    def create(self, path: str, text: str, mode: int) -> None:
-        """A small new file."""
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        try:
-            os.write(fd, text.encode())
-        finally:
-            os.close(fd)
-
-    def write(self, path: str, text: str) -> None:
-        """Write to one of the kernel's files in one call."""
-        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.write(fd, text.encode())
-        except OSError as error:
-            raise KernelError("write", error.errno or 0, (path, text)) from error
-        finally:
-            os.close(fd)
-
-    def make_read_only(self, target: bytes, recursive: int) -> None:
-        """Make the mount at ``target`` read-only, and those below it."""
-        m.mount_setattr(target, m.MOUNT_ATTR_RDONLY, recursive=bool(recursive))
 
     def bind_inside(self, source: str, root: str, target: str, read_only: int) -> None:
         """Bind ``source`` at ``target`` below ``root``, by descriptor."""
@@ -153,14 +142,6 @@ class Setup:
         """setns(2) into the network namespace that came as further descriptor ``index``."""
         process.setns(self._further[index], process.CLONE_NEWNET)
 
-    def raise_loopback(self) -> None:
-        """Bring up ``lo`` in the current network namespace; needs CAP_NET_ADMIN over it (EPERM)."""
-        control = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
-        try:
-            fcntl.ioctl(control, _SIOCSIFFLAGS, _LOOPBACK_UP)
-        finally:
-            control.close()
-
     def pivot_root(self, new_root: str) -> None:
         """pivot_root(2) to ``new_root``, then let go of everything else; verified by the working directory."""
         os.chdir(new_root)
@@ -171,27 +152,9 @@ class Setup:
         if os.getcwd() != "/":  # a working directory outside the root would be a way out (CVE-2024-21626)
             raise KernelError("getcwd", 2, (os.getcwd(),), "the working directory is outside the container's root")
 
-    def own_output(self, owner: int) -> None:
-        """Let the container's users open /dev/stdout: a pipe has an inode with an owner like any file. Opens ``oom_fd``."""
-        self.oom_fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
-        for fd in self._stdio[1:]:
-            if (
-                os.fstat(fd).st_mode & _FILE_TYPE == _PIPE
-            ):  # of anything else (/dev/null) the owner is the host's affair
-                os.fchown(fd, owner, owner)
-                os.fchmod(fd, 0o666)
-
     def enter_user_namespace(self, number: int) -> None:
         """setns(2) into one of the namespaces that containers share."""
         process.setns(self._userns_fds[number], process.CLONE_NEWUSER)
-
-    def become_root(self) -> None:
-        """Root of the user namespace, without supplementary groups."""
-        process.become(0, 0)
-
-    def set_no_new_privs(self) -> None:
-        """No setuid program gives anything from here on."""
-        process.prctl(process.PR_SET_NO_NEW_PRIVS, 1)
 
     def load_filter(self, filter_id: int) -> None:
         """Take the seccomp filter with that id. Opens ``listener_fd``."""
@@ -231,7 +194,9 @@ def rehearse() -> None:
     The interpreter specialises code that runs often, in place. In a container everything runs once: it would begin with
     that in each one, and never get far. What has been rehearsed before the memory is copied is done with.
     """
-    setup = Setup((), (), {}, ())
+    setup = Setup((), (), {})
+    nothing = struct.pack(
+        _CALL, process.NR_close_range, *(0xFFFFFFFF,) * 2, *(0,) * 4
+    )  # closes the last number there is
     for _ in range(_REHEARSALS):
-        setup.perform(_REHEARSAL)
-        m.umount2("/c", m.MNT_DETACH)
+        setup.perform((2, 2), memoryview(nothing * 4))

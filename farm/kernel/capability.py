@@ -29,7 +29,7 @@ DEFAULT = frozenset(
 )  # fmt: skip
 """What a container keeps: Docker's default set less NET_RAW, MKNOD and AUDIT_WRITE."""
 
-_VERSION_3 = 0x20080522
+VERSION_3 = 0x20080522
 
 
 class _Header(ctypes.Structure):
@@ -53,7 +53,8 @@ def _count() -> int:
         return len(NAMES)
 
 
-_COUNT = _count()
+COUNT = _count()
+"""How many this kernel has."""
 _prctl = function("prctl", ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
 _capset = function("capset", ctypes.POINTER(_Header), ctypes.POINTER(_Data))
 _capget = function("capget", ctypes.POINTER(_Header), ctypes.POINTER(_Data))
@@ -77,7 +78,7 @@ def names(bits: int) -> tuple[str, ...]:
 
 def effective(thread: int = 0) -> int:
     """Effective capabilities of a thread (0: this one) as bits. ESRCH where it has ended."""
-    header, data = _Header(_VERSION_3, thread), (_Data * 2)()
+    header, data = _Header(VERSION_3, thread), (_Data * 2)()
     if _capget(ctypes.byref(header), data):
         raise failed("capget", thread)
     return int(data[0].effective) | int(data[1].effective) << 32
@@ -90,7 +91,7 @@ def keep_only(bits: int, own: int = 0) -> None:
     in the current user namespace, so it comes before nothing else that does.
     """
     drop = process.PR_CAPBSET_DROP
-    for number in range(_COUNT):
+    for number in range(COUNT):
         # Some thirty times in every container: straight to the C library.
         if not bits >> number & 1 and _prctl(drop, number, 0, 0, 0):
             raise failed("prctl", "PR_CAPBSET_DROP", number)
@@ -100,7 +101,7 @@ def keep_only(bits: int, own: int = 0) -> None:
 
 def set_effective(bits: int, permitted: int) -> None:
     """Use only ``bits`` from here on, and be able to use ``permitted`` again. EPERM beyond what is permitted now."""
-    header, data = _Header(_VERSION_3, 0), (_Data * 2)()
+    header, data = _Header(VERSION_3, 0), (_Data * 2)()
     for half in range(2):
         data[half] = _Data(bits >> 32 * half & 0xFFFFFFFF, permitted >> 32 * half & 0xFFFFFFFF, 0)
     if _capset(ctypes.byref(header), data):

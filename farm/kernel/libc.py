@@ -19,6 +19,11 @@ AT_SYMLINK_NOFOLLOW = 0x100
 _libc = ctypes.PyDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 
+words = _libc["syscall"]
+"""syscall(2) of a number and six arguments, all of them words: -1 on failure, with the reason in ``last_errno``."""
+words.argtypes = [ctypes.c_long] * 7
+words.restype = ctypes.c_long
+
 Path = str | bytes
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import errno
 
-from farm.kernel.libc import AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, Path, encoded, failed, function, syscall
+from farm.kernel.libc import AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, Path, encoded, failed, function, last_errno, syscall
 
 MS_RDONLY = 0x1
 MS_NOSUID = 0x2
@@ -55,7 +55,7 @@ class _MountAttr(ctypes.Structure):
 def mount(source: Path, target: Path, fstype: str = "", flags: int = 0, data: Path = "") -> None:
     """Mount ``source`` on ``target``. ``data`` must fit a page; see mount(2) for the errors."""
     if _mount(encoded(source), encoded(target), fstype.encode() or None, flags, encoded(data) or None):
-        raise failed("mount", source, target, fstype, hex(flags), data, hint=_hint(fstype))
+        raise failed("mount", source, target, fstype, hex(flags), data, hint=hint(fstype, last_errno()))
 
 
 def umount2(target: Path, flags: int = 0) -> None:
@@ -112,8 +112,8 @@ def mount_setattr(
         raise failed("mount_setattr", path, hex(attr_set))
 
 
-def _hint(fstype: str) -> str:
-    number = ctypes.get_errno()
+def hint(fstype: str, number: int) -> str:
+    """What usually makes mount(2) of ``fstype`` fail with errno ``number``."""
     if number == errno.EPERM:
         return "needs CAP_SYS_ADMIN in the mount namespace's user namespace"
     if number == errno.ENODEV:

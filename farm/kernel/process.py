@@ -36,7 +36,7 @@ PR_SET_SECUREBITS = 28
 SECBIT_NO_SETUID_FIXUP = 1 << 2
 
 _NR_clone3 = 435
-_NR_close_range = 436
+NR_close_range = 436
 
 _setns = function("setns", ctypes.c_int, ctypes.c_int)
 _setfsuid = function("setfsuid", ctypes.c_uint)
@@ -164,7 +164,7 @@ def read_memory(thread: int, address: int, length: int) -> bytes:
 
 def close_range(first: int, last: int = 0xFFFFFFFF) -> None:
     """Close every descriptor from ``first`` to ``last`` (Linux 5.9)."""
-    if first <= last and syscall(_NR_close_range, ctypes.c_uint(first), ctypes.c_uint(last), ctypes.c_uint(0)):
+    if first <= last and syscall(NR_close_range, ctypes.c_uint(first), ctypes.c_uint(last), ctypes.c_uint(0)):
         raise failed("close_range", first, last)
 
 

@@ -8,13 +8,14 @@ import errno
 import marshal
 import os
 import signal
+import stat
 import subprocess
 import sys
 from dataclasses import dataclass, replace
 
 from farm.cgroup import detect
 from farm.cgroup.base import Group, Manager
-from farm.container import plan, program
+from farm.container import plan, program, words
 from farm.container.spec import ContainerSpec, Host
 from farm.errors import FarmError, KernelError
 from farm.kernel import proc, sockets
@@ -64,7 +65,8 @@ class Client:
         self._host: Host | None = None
         self._containers: dict[int, Container] = {}
         self._next_id = 1
-        self._ready: asyncio.Future[str] | None = None
+        self._ready: asyncio.Future[tuple[str, int]] | None = None
+        self._data_address = 0
         self._userns_fds: tuple[int, ...] = ()
         self._backlog: list[tuple[bytes, tuple[int, ...]]] = []
         self._sweeps_left = 0
@@ -95,7 +97,7 @@ class Client:
         binds = tuple(each.mount_point for each in proc.mounts() if each.fstype in ("cgroup", "cgroup2"))
         id_map = (self._id_map.base, self._id_map.count) if self._id_map is not None else None
         self._send(wire.CONFIGURE, marshal.dumps((self._given, id_map, binds)))
-        reason = await ready
+        reason, self._data_address = await ready
         id_base = self._id_map.base if self._id_map is not None and not reason else 0
         self._host = plan.host(id_base, cgroup2=manager.mode == "v2")
         return Ready(manager.mode, not reason, (*((reason,) if reason else ()), *manager.missing))
@@ -126,6 +128,8 @@ class Client:
         step = "find image"
         try:
             spec = self._translated(spec)
+            step = "open log to the container"
+            self._hand_over(descriptors[1:3])
             step = "make cgroup"
             container.group = self._manager.acquire(spec.limits)
             step = "send order"
@@ -181,15 +185,26 @@ class Client:
             spec.keep_root,
             spec.direct,
         )
-        order = marshal.dumps((program.program(spec, self._host, group), command, _stay(spec), spec.freeze))
+        container.program = program.program(spec, self._host, group)
+        data, calls, parts = words.joined(container.program, self._data_address)
+        order = marshal.dumps((parts, command, _stay(spec), spec.freeze))
         cgroup = (group.v2_fd,) if group.v2_fd >= 0 else ()
-        if len(order) > wire.MOST_BYTES - 16:
-            raise KernelError(
-                "execve", errno.E2BIG, (f"{len(order)} bytes",), "the script and its environment are too large"
-            )
         given = spec.network is Network.HOST or spec.joins
-        head = container.number.to_bytes(8, "little") + bytes((len(cgroup), given, not spec.init))
-        self._send(wire.LAUNCH, head + order, (*cgroup, control, *descriptors))
+        head = wire.HEAD.pack(container.number, bool(cgroup), given, not spec.init, len(data), len(calls))
+        message = head + data + calls + order
+        if len(message) >= wire.MOST_BYTES:
+            raise KernelError(
+                "execve", errno.E2BIG, (f"{len(message)} bytes",), "the script and its environment are too large"
+            )
+        self._send(wire.LAUNCH, message, (*cgroup, control, *descriptors))
+
+    def _hand_over(self, descriptors: tuple[int, ...]) -> None:
+        """Let the container's users open /dev/stdout: a pipe has an inode with an owner like any file."""
+        assert self._host is not None, "not started"
+        for fd in descriptors:
+            if stat.S_ISFIFO(os.fstat(fd).st_mode):  # of anything else (/dev/null) the owner is the host's affair
+                os.fchown(fd, self._host.id_base, self._host.id_base)
+                os.fchmod(fd, 0o666)
 
     def _start_process(self) -> None:
         ours, theirs = sockets.pair()
@@ -294,9 +309,9 @@ class Client:
 
     def _handle(self, message: list[str], descriptors: tuple[int, ...]) -> None:
         match message:
-            case [wire.READY, reason] if self._ready is not None:
+            case [wire.READY, reason, address] if self._ready is not None:
                 self._userns_fds = descriptors
-                self._ready.set_result(reason)
+                self._ready.set_result((reason, int(address)))
             case [wire.UNREADY, text, _, hint] if self._ready is not None:
                 self._ready.set_exception(_unfit("prepare the zygote's root", text, hint))
             case [wire.BORN, number]:

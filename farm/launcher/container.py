@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from farm.cgroup.base import Group
+from farm.container.words import Piece, failed
 from farm.kernel import sockets
 from farm.launcher.wire import told
 from farm.model.job import Failure
@@ -57,7 +58,7 @@ class Container:
     thousands of short containers would otherwise each wake the loop three more times. A ``monitored`` one has ended when its
     monitor says no more. Owns the control socket and, from
     ``born`` on, the pidfd of PID 1. ``group`` is lent by the manager, and None where there was none to be had. One that keeps
-    its root keeps its group as well, which is charged for what was written, until ``let_go``.
+    its root keeps its group as well, which is charged for what was written, until ``let_go``. ``program`` is what sets it up.
     """
 
     __slots__ = (
@@ -76,6 +77,7 @@ class Container:
         "ended",
         "group",
         "number",
+        "program",
         "started_s",
     )
 
@@ -95,6 +97,7 @@ class Container:
         self._failure: Failure | None = None
         self._kept: tuple[int, ...] = ()
         self.group: Group | None = None
+        self.program: tuple[Piece, ...] = ()
         self.started_s: float | None = None
         self.ended: asyncio.Future[Ended] = self._loop.create_future()
         self._heard: Callable[[Message, tuple[int, ...]], None] | None = None
@@ -227,7 +230,7 @@ class Container:
                     self._loop.add_reader(self._pidfd, self._die)
                 return False
             try:
-                self._heed(_parsed(data), descriptors)
+                self._heed(_parsed(data, self.program), descriptors)
             finally:
                 for fd in descriptors:
                     os.close(fd)
@@ -295,7 +298,7 @@ class Container:
             sockets.send(self._control, marshal.dumps(message), descriptors)
 
 
-def _parsed(data: bytes) -> Message:
+def _parsed(data: bytes, program: tuple[Piece, ...] = ()) -> Message:
     """A message of PID 1, which is inside the container: what does not look like one is a failure, and nothing else."""
     op, _, rest = data.decode(errors="replace").partition("\0")
     try:
@@ -306,6 +309,9 @@ def _parsed(data: bytes) -> Message:
                 return Message(op, int(number), float(at_s), int(status))
             case "failed", [number, step, code, message, hint]:
                 return Message(op, int(number), failure=Failure(step, message, int(code), hint))
-    except ValueError:
+            case "stuck", [number, position, code]:
+                step, error = failed(program, int(position), int(code))
+                return Message("failed", int(number), failure=Failure(step, *told(error)))
+    except (ValueError, IndexError, OverflowError):
         pass
     return Message("failed", 0, failure=Failure("init", f"PID 1 of the container said {data[:80]!r}"))

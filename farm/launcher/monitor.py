@@ -26,7 +26,7 @@ def live(
     number: int,
     namespaces: int,
     cgroup_fd: int,
-    order: memoryview,
+    order: tuple[memoryview, memoryview],
     descriptors: tuple[int, ...],
     client: sockets.Socket,
     inherited: tuple[tuple[int, ...], dict[int, bytes], tuple[int, int]],

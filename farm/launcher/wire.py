@@ -7,17 +7,19 @@ to zygote   fields                                                              
 ==========  ===================================================================  ===========================================
 CONFIGURE   views, (base, count) of the id map or None, cgroup mounts            -
 FILTER      id, seccomp program                                                  -
-LAUNCH      id (8 bytes), cgroup, network is given, no init (a byte each), order [cgroup,] control, 0, 1, 2[, disk][, mounts]
+LAUNCH      ``HEAD``, data, words, order                                         [cgroup,] control, 0, 1, 2[, disk][, mounts]
                                                                                  [, network]
 ==========  ===================================================================  ===========================================
 
-A view is ``(path, writable)``, an order ``(program, (argv, environment, directory, terminal, identity, keep_root, direct),
-hold, freeze)``; see ``birth``, and ``monitor`` for one without an init. From the zygote comes text, fields separated by NUL:
+A view is ``(path, writable)``, an order ``(parts, (argv, environment, directory, terminal, identity, keep_root, direct),
+hold, freeze)``; see ``birth``, and ``monitor`` for one without an init. Parts, words and data are those of
+``farm.container.words``; data comes to lie at the address that the zygote told. From the zygote comes text, its fields
+separated by NUL:
 
 ==========  ===================================================================  ===========================================
 to client   fields                                                               descriptors
 ==========  ===================================================================  ===========================================
-ready       why there is no user namespace, or empty                             user namespaces
+ready       why there is no user namespace, or empty; address of data            user namespaces
 unready     message, errno, hint                                                 -
 born        id                                                                   pidfd of PID 1
 stillborn   id, message, errno, hint                                             -
@@ -26,8 +28,14 @@ stillborn   id, message, errno, hint                                            
 
 from __future__ import annotations
 
+import struct
+
 from farm.errors import KernelError
 
+HEAD = struct.Struct("=Q???II")
+"""Id; whether there is a cgroup, the network is given, there is no init; bytes of data and of words."""
+DATA_AT = 1 + HEAD.size
+"""Where data begins in a message."""
 MOST_BYTES = 4 << 20
 """The longest message: more than the kernel takes for the arguments and environment of a program with an 8 MiB stack."""
 

@@ -11,6 +11,7 @@ it (parent-death signal). Nobody waits for a container here: SIGCHLD is ignored,
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import marshal
 import mmap
@@ -43,7 +44,7 @@ class Zygote:
                 return
             op = buffer[0]
             if op == wire.LAUNCH:
-                self._launch(buffer[1:length], descriptors)
+                self._launch(buffer[:length], descriptors)
             elif op == wire.FILTER:
                 number, bpf = marshal.loads(buffer[1:length])
                 self._filters[number] = bpf
@@ -65,15 +66,19 @@ class Zygote:
         signals.ignore(signals.SIGINT)  # PID 1 inherits it: by Python's own handler any container could end its own
         gc.collect()
         gc.freeze()
-        self._say(wire.READY, reason, descriptors=self._userns_fds)
+        buffer = ctypes.c_char.from_buffer(self._buffer)
+        self._say(wire.READY, reason, ctypes.addressof(buffer) + wire.DATA_AT, descriptors=self._userns_fds)
 
-    def _launch(self, order: memoryview, descriptors: tuple[int, ...]) -> None:
-        number = int.from_bytes(order[:8], "little")
-        cgroup_fd = descriptors[0] if order[8] else -1
-        namespaces = birth.NAMESPACES if order[9] else birth.NAMESPACES | process.CLONE_NEWNET
-        further = descriptors[order[8] :]
-        if order[10]:
-            self._launch_monitored(number, namespaces, cgroup_fd, order[11:], further)
+    def _launch(self, message: memoryview, descriptors: tuple[int, ...]) -> None:
+        number, in_group, given, no_init, data_bytes, words_bytes = wire.HEAD.unpack_from(message, 1)
+        cgroup_fd = descriptors[0] if in_group else -1
+        namespaces = birth.NAMESPACES if given else birth.NAMESPACES | process.CLONE_NEWNET
+        further = descriptors[in_group:]
+        words_at = wire.DATA_AT + data_bytes
+        order_at = words_at + words_bytes
+        order = message[words_at:order_at], message[order_at:]
+        if no_init:
+            self._launch_monitored(number, namespaces, cgroup_fd, order, further)
             return
         try:
             pid, pidfd = process.clone3(namespaces, exit_signal=signals.SIGCHLD, cgroup_fd=cgroup_fd)
@@ -81,14 +86,19 @@ class Zygote:
             self._say(wire.STILLBORN, number, *wire.told(error))
             return
         if pid == 0:
-            birth.live(order[11:], further, self._userns_fds, self._filters, self._title_area)
+            birth.live(order, further, self._userns_fds, self._filters, self._title_area)
         try:
             self._say(wire.BORN, number, descriptors=(pidfd,))
         finally:
             os.close(pidfd)
 
     def _launch_monitored(
-        self, number: int, namespaces: int, cgroup_fd: int, order: memoryview, descriptors: tuple[int, ...]
+        self,
+        number: int,
+        namespaces: int,
+        cgroup_fd: int,
+        order: tuple[memoryview, memoryview],
+        descriptors: tuple[int, ...],
     ) -> None:
         try:
             pid, pidfd = process.clone3(0, exit_signal=signals.SIGCHLD)
@@ -109,6 +119,8 @@ class Zygote:
 
 def main() -> None:
     """Entry point of the process; its socket is descriptor 0."""
+    for reserved in (setup.SLOT, setup.OOM_FD):
+        os.dup2(1, reserved, inheritable=False)
     process.set_name("farm-zygote")
     ground.lift_limits()
     title_area = process.title_area()

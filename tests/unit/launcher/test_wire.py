@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from farm.container.words import piece
 from farm.errors import KernelError
 from farm.kernel import sockets
+from farm.kernel.libc import AT_FDCWD
 from farm.launcher import wire
 from farm.launcher.container import Message, _parsed
 from farm.model.job import Failure
@@ -40,6 +42,14 @@ def test_error_is_told_with_its_hint():
 )
 def test_messages_of_pid_1(data, message):
     assert _parsed(data) == message
+
+
+def test_a_system_call_that_failed_is_named_by_who_asked_for_it():
+    program = (piece((("make room", "mkdirat", (AT_FDCWD, b"/c/x", 0o755)),)),)
+    failure = _parsed(b"stuck\x000\x000\x0028", program).failure
+    assert failure == Failure("make room", "mkdirat(-100, /c/x, 493): ENOSPC (No space left on device)", 28)
+    for number in (b"1", b"-2", b"x", b"9" * 30):
+        assert _parsed(b"stuck\x000\x00" + number + b"\x0028", program).failure.step == "init"
 
 
 @given(st.binary())

@@ -1,0 +1,94 @@
+"""What takes several system calls, or a structure, as calls of a program.
+
+What is opened in between has the number ``SLOT``.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import sys
+
+from farm.container.setup import OOM_FD, SLOT
+from farm.container.words import Argument
+from farm.kernel import capability, process
+from farm.kernel.libc import AT_FDCWD, AT_RECURSIVE
+from farm.kernel.mount import MOUNT_ATTR_RDONLY
+
+Bare = tuple[str, tuple[Argument, ...]]
+"""A call without its step."""
+
+_SIOCSIFFLAGS = 0x8914
+_LOOPBACK_UP = (
+    b"lo" + bytes(14) + (0x1 | 0x40).to_bytes(2, sys.byteorder) + bytes(14)
+)  # struct ifreq: IFF_UP | IFF_RUNNING
+
+RAISE_LOOPBACK: tuple[Bare, ...] = (
+    ("socket", (socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC, 0)),
+    ("ioctl", (SLOT, _SIOCSIFFLAGS, _LOOPBACK_UP)),
+    ("close", (SLOT,)),
+)
+"""Bring up ``lo`` in the current network namespace; needs CAP_NET_ADMIN over it (EPERM)."""
+
+OPEN_OOM: tuple[Bare, ...] = (
+    ("openat", (AT_FDCWD, b"/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)),
+    ("dup3", (SLOT, OOM_FD, os.O_CLOEXEC)),
+    ("close", (SLOT,)),
+)
+"""Have PID 1's oom_score_adj as ``OOM_FD``."""
+
+
+def mount(source: str, target: str, fstype: str, flags: int, data: str = "") -> Bare:
+    shown = os.fsencode(source), os.fsencode(target)
+    return "mount", (*shown, os.fsencode(fstype) or None, flags, os.fsencode(data) or None)
+
+
+def made_read_only(target: str, *, recursive: bool = False) -> Bare:
+    attributes = struct.pack("=4Q", MOUNT_ATTR_RDONLY, 0, 0, 0)  # struct mount_attr
+    flags = AT_RECURSIVE if recursive else 0
+    return "mount_setattr", (AT_FDCWD, os.fsencode(target), flags, attributes, len(attributes))
+
+
+def directory(path: str, mode: int) -> Bare:
+    return "mkdirat", (AT_FDCWD, os.fsencode(path), mode)
+
+
+def link(source: str, path: str) -> Bare:
+    return "symlinkat", (os.fsencode(source), AT_FDCWD, os.fsencode(path))
+
+
+def created(path: str, text: str, mode: int) -> tuple[Bare, ...]:
+    """A small new file."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    return ("openat", (AT_FDCWD, os.fsencode(path), flags, mode)), *_filled(text)
+
+
+def written(path: str, text: str) -> tuple[Bare, ...]:
+    """One of the kernel's files, written to in one call."""
+    return ("openat", (AT_FDCWD, os.fsencode(path), os.O_WRONLY | os.O_CLOEXEC)), *_filled(text)
+
+
+def _filled(text: str) -> tuple[Bare, ...]:
+    data = os.fsencode(text)
+    return ("write", (SLOT, data, len(data))), ("close", (SLOT,))
+
+
+def creating_as(owner: int) -> tuple[Bare, ...]:
+    """``process.create_as``."""
+    bits = ("prctl", (process.PR_SET_SECUREBITS, process.SECBIT_NO_SETUID_FIXUP if owner else 0))
+    ids: tuple[Bare, ...] = (("setfsgid", (owner,)), ("setfsuid", (owner,)))
+    return (bits, *ids) if owner else (*ids, bits)
+
+
+def kept_only(bits: int, own: int) -> tuple[Bare, ...]:
+    """``capability.keep_only``."""
+    both = bits | own
+    halves = (both & 0xFFFFFFFF, both >> 32)
+    header = struct.pack("=Ii", capability.VERSION_3, 0)
+    data = struct.pack("=6I", *(word for half in halves for word in (half, half, 0)))
+    return (
+        *(("prctl", (process.PR_CAPBSET_DROP, number)) for number in range(capability.COUNT) if not bits >> number & 1),
+        ("prctl", (process.PR_CAP_AMBIENT, process.PR_CAP_AMBIENT_CLEAR_ALL)),
+        ("capset", (header, data)),
+    )
