@@ -15,7 +15,7 @@ import os
 import sys
 import time
 
-from farm.container import setup
+from farm.container import numbers, setup
 from farm.kernel import process, signals
 from farm.launcher import birth, ground
 
@@ -30,14 +30,16 @@ _REST_S = 0.0005  # a group may be busy for some milliseconds after its last pro
 
 def main() -> None:
     """Get ready as the first message says, then live as often as each further one says."""
-    for reserved in (setup.SLOT, setup.OOM_FD):
+    for reserved in (*numbers.RESERVED, numbers.CONTROL):
         os.dup2(1, reserved, inheritable=False)
     ground.lift_limits()
     views, id_map, binds, bpf = marshal.load(sys.stdin.buffer)
     null = os.open("/dev/null", os.O_RDWR)  # what a life has as 0, 1 and 2: it prints nothing
+    for reserved in numbers.STDIO:
+        os.dup2(null, reserved, inheritable=False)
     userns_fds, reason = ground.prepare(views, id_map, binds)
     setup.rehearse()
-    inherited = userns_fds, {1: bpf}, null
+    inherited = userns_fds, {1: bpf}
     buffer = ctypes.create_string_buffer(_DATA_BYTES)
     print(reason, ctypes.addressof(buffer), sep="\0", flush=True)
     gc.collect()
@@ -52,7 +54,7 @@ def main() -> None:
 
 
 def _lives(
-    inherited: tuple[tuple[int, ...], dict[int, bytes], int],
+    inherited: tuple[tuple[int, ...], dict[int, bytes]],
     count: int,
     program: tuple[bytes, tuple[int | tuple[str, str, tuple[object, ...]], ...]],
     groups: tuple[str, ...],
@@ -91,18 +93,18 @@ def _lives(
 
 
 def _live(
-    inherited: tuple[tuple[int, ...], dict[int, bytes], int],
+    inherited: tuple[tuple[int, ...], dict[int, bytes]],
     program: tuple[bytes, tuple[int | tuple[str, str, tuple[object, ...]], ...]],
     init: bool,
 ) -> NoReturn:
     code = 1
     try:
         gc.disable()
-        userns_fds, filters, null = inherited
+        userns_fds, filters = inherited
         words, parts = program
         setup.Setup(userns_fds, (), filters).perform(parts, memoryview(words))
-        for fd in (0, 1, 2):
-            os.dup2(null, fd)
+        for target, fd in enumerate(numbers.STDIO):
+            os.dup2(fd, target)
         process.close_all_but((0, 1, 2))
         if not init:
             os.execve(_TRUE, (_TRUE,), {})

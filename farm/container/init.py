@@ -44,8 +44,7 @@ import os
 import select
 import time
 
-from farm.container import command
-from farm.container.socketcall import SocketCalls
+from farm.container import command, numbers, socketcall
 from farm.errors import KernelError
 from farm.kernel import process, signals, sockets
 
@@ -57,49 +56,21 @@ if TYPE_CHECKING:
 _MAIN = 0
 _TIOCSWINSZ = 0x5414
 _MESSAGE_BYTES = 1 << 20
+_SIGINFO_BYTES = 128  # struct signalfd_siginfo
 _STOP_ROUNDS = 3  # a process that has not stopped yet may wake one that has
 _STOP_ROUND_S = 0.002
 _OOM_FIRST = 500  # so that the kernel picks the command before PID 1, whose death would take its exit status along
 
 
 class Init:
-    """The loop of PID 1. Owns ``control``, its socket."""
+    """The loop of PID 1, which has the descriptors of ``numbers``; ``listener_fd`` besides, or -1, which it owns."""
 
-    __slots__ = (
-        "_children",
-        "_control",
-        "_freeze",
-        "_hold",
-        "_oom_fd",
-        "_poller",
-        "_socket_calls",
-        "_stopped",
-        "_wakeup_read",
-    )
+    __slots__ = ("_children", "_freeze", "_hold", "_listener_fd", "_stopped")
 
-    def __init__(self, control: sockets.Socket) -> None:
-        self._control = control
-        self._oom_fd = -1
+    def __init__(self, listener_fd: int = -1) -> None:
+        self._listener_fd = listener_fd
         self._hold = self._freeze = self._stopped = False
         self._children: dict[int, int] = {}  # pid of a spawned command -> its number
-        self._wakeup_read = -1
-        self._socket_calls: SocketCalls | None = None
-
-    def settle(self, oom_fd: int, listener_fd: int, kept: tuple[int, ...]) -> None:
-        """Close every descriptor but the socket, ``kept`` and those of ``Setup``, and from now on hear of children."""
-        process.close_all_but(tuple(fd for fd in (self._control.fileno(), oom_fd, listener_fd, *kept) if fd >= 0))
-        self._oom_fd = oom_fd
-        if listener_fd >= 0:
-            self._socket_calls = SocketCalls(listener_fd)
-        self._wakeup_read, wakeup_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        signals.wake_on(signals.SIGCHLD, wakeup_write)
-        # Now, because the first command may already take away what a process may open. And not poll(2), which fails where
-        # more is watched than RLIMIT_NOFILE allows, and anybody here may lower ours.
-        self._poller = select.epoll()
-        for fd in (self._control.fileno(), self._wakeup_read, listener_fd):
-            if fd >= 0:
-                self._poller.register(fd, select.EPOLLIN)
-        os.umask(0o022)
 
     def spawn(
         self,
@@ -158,7 +129,6 @@ class Init:
         environment: dict[str, str],
         directory: str,
         identity: tuple[int, ...],
-        descriptors: Sequence[int],
         direct: tuple[str, ...],
         root: tuple[int, ...],
     ) -> NoReturn:
@@ -167,7 +137,7 @@ class Init:
             command.enter(directory)
             self._set_oom_score(_OOM_FIRST)
             os.setsid()
-            for target, fd in enumerate(descriptors):
+            for target, fd in enumerate(numbers.STDIO):
                 os.dup2(fd, target)
             if identity:
                 process.become(identity[0], identity[1], identity[2:])
@@ -175,7 +145,7 @@ class Init:
             signals.default(*signals.settable())
             signals.unblock()
             self._say("started", _MAIN, time.monotonic(), descriptors=root)
-            process.close_all_but((0, 1, 2, self._control.fileno()))
+            process.close_all_but((0, 1, 2, numbers.CONTROL))
             command.replace(argv, environment, direct)
         except OSError as error:
             step = "working-directory" if isinstance(error, KernelError) and error.call == "chdir" else "exec"
@@ -197,20 +167,28 @@ class Init:
         With ``freeze`` what it leaves running is stopped then, not killed.
         """
         self._hold, self._freeze = hold, freeze
+        events = select.epoll.fromfd(numbers.EVENTS)
+        if self._listener_fd >= 0:
+            events.register(self._listener_fd, select.EPOLLIN)
         main_running = _MAIN in self._children.values()
         while main_running or self._hold:
-            for fd, _ in self._poller.poll():
-                if fd == self._wakeup_read:
-                    _drain(fd)
-                elif fd != self._control.fileno():
-                    self._answer()
-                elif not self._serve():
-                    return
+            for fd, _ in events.poll():
+                if fd == numbers.CHILDREN:
+                    os.read(fd, _SIGINFO_BYTES)  # that there was one is all there is to it, however many have ended
+                elif fd == numbers.CONTROL:
+                    if not self._serve():
+                        return
+                else:
+                    socketcall.answer(fd)
             main_running = self._reap() and main_running
 
     def _serve(self) -> bool:
         """Answer one message; False when nobody is there or said to go."""
-        data, descriptors = sockets.receive(self._control, _MESSAGE_BYTES)
+        control = sockets.Socket(fileno=numbers.CONTROL)
+        try:
+            data, descriptors = sockets.receive(control, _MESSAGE_BYTES)
+        finally:
+            control.detach()
         if not data:
             return False
         op, *fields = marshal.loads(data)
@@ -225,10 +203,6 @@ class Init:
         elif op == "sweep":
             _kill_all()
         return bool(op != "release")
-
-    def _answer(self) -> None:
-        if self._socket_calls is not None:
-            self._socket_calls.answer()
 
     def _signal(self, number: int, signum: int) -> None:
         for pid, owner in self._children.items():
@@ -278,8 +252,7 @@ class Init:
             time.sleep(_STOP_ROUND_S)
 
     def _set_oom_score(self, score: int) -> None:
-        if self._oom_fd >= 0:
-            os.pwrite(self._oom_fd, str(score).encode(), 0)
+        os.pwrite(numbers.OOM, str(score).encode(), 0)
 
     def say_failed(self, number: int, step: str, error: BaseException) -> None:
         """Say which step of command ``number`` failed, and the kernel's reason."""
@@ -292,9 +265,16 @@ class Init:
         self._say("stuck", _MAIN, position, number)
 
     def _say(self, *fields: object, descriptors: tuple[int, ...] = ()) -> None:
-        data = "\0".join(str(field) for field in fields).encode(errors="replace")
+        data = "\0".join(map(str, fields)).encode(errors="replace")
         try:
-            sockets.send(self._control, data, descriptors)
+            if not descriptors:
+                os.write(numbers.CONTROL, data)
+                return
+            control = sockets.Socket(fileno=numbers.CONTROL)
+            try:
+                sockets.send(control, data, descriptors)
+            finally:
+                control.detach()
         except BrokenPipeError:  # nobody listens any more; the loop sees that next
             pass
 
@@ -312,8 +292,3 @@ def _kill_all() -> None:
         os.kill(-1, signals.SIGKILL)  # from PID 1: everything else in the pid namespace
     except ProcessLookupError:
         pass
-
-
-def _drain(fd: int) -> None:
-    """Take what is in a pipe that has something in it, once: a read that would block raises, and more is polled again."""
-    os.read(fd, 512)

@@ -13,9 +13,8 @@ from functools import lru_cache
 from operator import attrgetter
 
 from farm.cgroup.base import Group
-from farm.container import operations, plan, sequences
+from farm.container import numbers, operations, plan, sequences
 from farm.container.sequences import Bare
-from farm.container.setup import SLOT
 from farm.container.socketcall import READS_MEMORY
 from farm.container.spec import ContainerSpec, Host, MountPoint
 from farm.container.words import Piece, Program, piece
@@ -100,7 +99,8 @@ def enter(task_files: tuple[str, ...], owner: int) -> Program:
     begin = (
         ("prctl", (process.PR_SET_PDEATHSIG, signals.SIGKILL)),
         ("umask", (0,)),
-        ("close", (SLOT,)),
+        ("close", (numbers.SLOT,)),
+        *sequences.LISTEN,
     )
     entered = (call for path in task_files for call in sequences.written(path, "0"))
     return (
@@ -112,12 +112,15 @@ def enter(task_files: tuple[str, ...], owner: int) -> Program:
 
 
 SETTLED: Program = tuple(
-    ("settle", "prctl", arguments)
-    for arguments in (
+    ("settle", call, arguments)
+    for call, arguments in (
         # Changing identity has cleared the parent-death signal, and what the process was before must not show in /proc/1.
-        (process.PR_SET_PDEATHSIG, signals.SIGKILL),
-        (process.PR_SET_DUMPABLE, 0),
-        (process.PR_SET_NAME, b"farm-init"),
+        ("prctl", (process.PR_SET_PDEATHSIG, signals.SIGKILL)),
+        ("prctl", (process.PR_SET_DUMPABLE, 0)),
+        ("prctl", (process.PR_SET_NAME, b"farm-init")),
+        *(("dup3", (numbers.CHILDREN, number, os.O_CLOEXEC)) for number in range(numbers.SLOT)),
+        ("close_range", (numbers.FURTHER, 0xFFFFFFFF, 0)),
+        ("umask", (0o022,)),
     )
 )
 """The last of the zygote goes."""

@@ -1,18 +1,16 @@
-"""What takes several system calls, or a structure, as calls of a program.
-
-What is opened in between has the number ``SLOT``.
-"""
+"""What takes several system calls, or a structure, as calls of a program; see ``numbers`` for those of descriptors."""
 
 from __future__ import annotations
 
 import os
+import select
 import socket
 import struct
 import sys
 
-from farm.container.setup import OOM_FD, SLOT
+from farm.container.numbers import CHILDREN, CONTROL, EVENTS, OOM, SLOT
 from farm.container.words import Argument
-from farm.kernel import capability, process
+from farm.kernel import capability, process, signals
 from farm.kernel.libc import AT_FDCWD, AT_RECURSIVE
 from farm.kernel.mount import MOUNT_ATTR_RDONLY
 
@@ -31,12 +29,39 @@ RAISE_LOOPBACK: tuple[Bare, ...] = (
 )
 """Bring up ``lo`` in the current network namespace; needs CAP_NET_ADMIN over it (EPERM)."""
 
-OPEN_OOM: tuple[Bare, ...] = (
-    ("openat", (AT_FDCWD, b"/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)),
-    ("dup3", (SLOT, OOM_FD, os.O_CLOEXEC)),
-    ("close", (SLOT,)),
+_CHILD = struct.pack("=Q", 1 << signals.SIGCHLD - 1)  # a set of signals, as the kernel has them
+_BY_DEFAULT = bytes(32)  # struct sigaction, the kernel's: SIG_DFL
+_SET_BYTES = 8
+_SIG_BLOCK = 0
+_EPOLL_CTL_ADD = 1
+_EVENT = struct.Struct("=IQ" if os.uname().machine == "x86_64" else "=I4xQ")  # struct epoll_event, packed there alone
+
+
+def _opened(call: str, arguments: tuple[Argument, ...], number: int) -> tuple[Bare, ...]:
+    """What ``call`` opens gets that number."""
+    return (call, arguments), ("dup3", (SLOT, number, os.O_CLOEXEC)), ("close", (SLOT,))
+
+
+def _added(number: int) -> Bare:
+    return "epoll_ctl", (EVENTS, _EPOLL_CTL_ADD, number, _EVENT.pack(select.EPOLLIN, number))
+
+
+LISTEN: tuple[Bare, ...] = (
+    ("rt_sigaction", (signals.SIGCHLD, _BY_DEFAULT, None, _SET_BYTES)),  # the zygote ignores it
+    ("rt_sigprocmask", (_SIG_BLOCK, _CHILD, None, _SET_BYTES)),
+    *_opened("signalfd4", (-1, _CHILD, _SET_BYTES, os.O_CLOEXEC | os.O_NONBLOCK), CHILDREN),
+    *_opened("epoll_create1", (os.O_CLOEXEC,), EVENTS),
+    _added(CHILDREN),
+    _added(CONTROL),
 )
-"""Have PID 1's oom_score_adj as ``OOM_FD``."""
+"""Have ``EVENTS``.
+
+Now, because the first command may already take away what a process may open. And not poll(2), which fails where more is
+watched than RLIMIT_NOFILE allows, and anybody in the container may lower PID 1's.
+"""
+
+OPEN_OOM = _opened("openat", (AT_FDCWD, b"/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC), OOM)
+"""Have ``OOM``."""
 
 
 def mount(source: str, target: str, fstype: str, flags: int, data: str = "") -> Bare:

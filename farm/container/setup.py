@@ -20,14 +20,6 @@ _REHEARSALS = 32
 _HARMLESS = m.MOUNT_ATTR_NOSUID | m.MOUNT_ATTR_NODEV
 _CALL = "7l"  # of struct: a number and six arguments
 
-SLOT = 3
-"""The lowest number of a descriptor that is free, once the program has begun by closing it: what is opened next has it.
-
-The zygote keeps it taken, and so ``OOM_FD``, whatever it opens itself or is sent.
-"""
-OOM_FD = 4
-"""Where the program puts PID 1's /proc/self/oom_score_adj, opened while it can be."""
-
 METHODS = frozenset(
     {
         "attach",

@@ -23,38 +23,31 @@ READS_MEMORY = capability.mask(("SYS_PTRACE",))
 _WORDS = struct.Struct("=iii")  # family, type, protocol
 
 
-class SocketCalls:
-    """Answers the calls that come out of ``listener_fd``, which it owns."""
-
-    __slots__ = ("_permitted", "listener_fd")
-
-    def __init__(self, listener_fd: int) -> None:
-        self.listener_fd = listener_fd
-        self._permitted = capability.effective()
-
-    def answer(self) -> None:
-        """Answer the call that waits. Never raises: a thread that has gone meanwhile needs no answer."""
+def answer(listener_fd: int) -> None:
+    """Answer the call that waits. Never raises: a thread that has gone meanwhile needs no answer."""
+    try:
+        cookie, thread, arguments = seccomp.next_call(listener_fd)
         try:
-            cookie, thread, arguments = seccomp.next_call(self.listener_fd)
-            try:
-                made, close_on_exec = self._make(thread, arguments[1])
-            except OSError as error:
-                seccomp.answer_error(self.listener_fd, cookie, error.errno or errno.EINVAL)
-                return
-            try:
-                seccomp.answer_descriptor(self.listener_fd, cookie, made.fileno(), close_on_exec=close_on_exec)
-            except OSError as error:  # EMFILE: the program has as many descriptors as it may have
-                seccomp.answer_error(self.listener_fd, cookie, error.errno or errno.EINVAL)
-            finally:
-                made.close()
-        except OSError:
-            pass
-
-    def _make(self, thread: int, address: int) -> tuple[_socket.socket, bool]:
-        """The socket that ``thread`` describes at ``address``, and whether it wants it close-on-exec."""
-        family, kind, protocol = _WORDS.unpack(process.read_memory(thread, address, _WORDS.size))
-        capability.set_effective(self._permitted & capability.effective(thread), self._permitted)
+            made, close_on_exec = _made(thread, arguments[1])
+        except OSError as error:
+            seccomp.answer_error(listener_fd, cookie, error.errno or errno.EINVAL)
+            return
         try:
-            return _socket.socket(family, kind, protocol), bool(kind & _socket.SOCK_CLOEXEC)
+            seccomp.answer_descriptor(listener_fd, cookie, made.fileno(), close_on_exec=close_on_exec)
+        except OSError as error:  # EMFILE: the program has as many descriptors as it may have
+            seccomp.answer_error(listener_fd, cookie, error.errno or errno.EINVAL)
         finally:
-            capability.set_effective(self._permitted, self._permitted)
+            made.close()
+    except OSError:
+        pass
+
+
+def _made(thread: int, address: int) -> tuple[_socket.socket, bool]:
+    """The socket that ``thread`` describes at ``address``, and whether it wants it close-on-exec."""
+    family, kind, protocol = _WORDS.unpack(process.read_memory(thread, address, _WORDS.size))
+    ours = capability.effective()
+    capability.set_effective(ours & capability.effective(thread), ours)
+    try:
+        return _socket.socket(family, kind, protocol), bool(kind & _socket.SOCK_CLOEXEC)
+    finally:
+        capability.set_effective(ours, ours)

@@ -6,9 +6,10 @@ import gc
 import marshal
 import os
 
+from farm.container import numbers
 from farm.container.init import Init
-from farm.container.setup import OOM_FD, Setup, SetupError, StuckError
-from farm.kernel import process, sockets
+from farm.container.setup import Setup, SetupError, StuckError
+from farm.kernel import process
 
 NAMESPACES = process.CLONE_NEWNS | process.CLONE_NEWPID | process.CLONE_NEWIPC | process.CLONE_NEWUTS
 """What every container has of its own; CLONE_NEWNET besides, but where it asked for the host's network."""
@@ -23,26 +24,24 @@ def live(
 ) -> None:
     """The whole life of the child, as ``wire`` describes it. Never returns, never raises.
 
-    ``order`` is words, and what is marshalled. ``descriptors`` are the control socket, then 0, 1 and 2 of the command, then
-    the scratch space's disk if there is one, then detached mounts, then the network namespace that it joins.
+    ``order`` is words, and what is marshalled. ``descriptors`` are those that came with it, numbered as ``numbers`` says.
     """
     code = 1
     try:
         gc.disable()
-        control, *rest = descriptors
-        pid1 = Init(sockets.Socket(fileno=control))
+        pid1 = Init()
         try:
             words, marshalled = order
             parts, command, hold, freeze = marshal.loads(marshalled)
-            setup = Setup(userns_fds, tuple(rest[3:]), filters)
+            setup = Setup(userns_fds, descriptors[numbers.FURTHER - numbers.CONTROL :], filters)
             setup.perform(parts, words)
             process.set_title(title_area, "farm-init")  # what /proc/1/cmdline shows
-            pid1.settle(OOM_FD, setup.listener_fd, tuple(rest[:3]))
+            pid1 = Init(setup.listener_fd)
             argv, environment, directory, terminal, identity, keep_root, direct = command
             root = pid1.open_root() if keep_root else ()
             if hold is None:
-                pid1.become(argv, environment, directory, identity, rest[:3], direct, root)
-            pid1.spawn(0, argv, environment, directory, terminal, identity, rest[:3], direct, root)
+                pid1.become(argv, environment, directory, identity, direct, root)
+            pid1.spawn(0, argv, environment, directory, terminal, identity, numbers.STDIO, direct, root)
         except StuckError as error:
             pid1.say_stuck(error.position, error.number)
         except SetupError as error:

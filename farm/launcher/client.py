@@ -196,7 +196,7 @@ class Client:
             raise KernelError(
                 "execve", errno.E2BIG, (f"{len(message)} bytes",), "the script and its environment are too large"
             )
-        self._send(wire.LAUNCH, message, (*cgroup, control, *descriptors))
+        self._send(wire.LAUNCH, message, (control, *descriptors, *cgroup))
 
     def _hand_over(self, descriptors: tuple[int, ...]) -> None:
         """Let the container's users open /dev/stdout: a pipe has an inode with an owner like any file."""

@@ -7,8 +7,8 @@ to zygote   fields                                                              
 ==========  ===================================================================  ===========================================
 CONFIGURE   views, (base, count) of the id map or None, cgroup mounts            -
 FILTER      id, seccomp program                                                  -
-LAUNCH      ``HEAD``, data, words, order                                         [cgroup,] control, 0, 1, 2[, disk][, mounts]
-                                                                                 [, network]
+LAUNCH      ``HEAD``, data, words, order                                         control, 0, 1, 2[, disk][, mounts][, network]
+                                                                                 [, cgroup]
 ==========  ===================================================================  ===========================================
 
 A view is ``(path, writable)``, an order ``(parts, (argv, environment, directory, terminal, identity, keep_root, direct),

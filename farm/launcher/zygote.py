@@ -12,12 +12,14 @@ it (parent-death signal). Nobody waits for a container here: SIGCHLD is ignored,
 from __future__ import annotations
 
 import ctypes
+import errno
+import fcntl
 import gc
 import marshal
 import mmap
 import os
 
-from farm.container import setup
+from farm.container import numbers, setup
 from farm.errors import KernelError
 from farm.kernel import process, signals, sockets
 from farm.launcher import birth, ground, monitor, wire
@@ -57,7 +59,9 @@ class Zygote:
         self, views: tuple[tuple[str, bool], ...], id_map: tuple[int, int] | None, binds: tuple[str, ...]
     ) -> None:
         try:
-            self._userns_fds, reason = ground.prepare(views, id_map, binds)
+            made, reason = ground.prepare(views, id_map, binds)
+            self._userns_fds = tuple(map(_own, made))
+            _check_numbers()
             setup.rehearse()
         except OSError as error:
             self._say(wire.UNREADY, *wire.told(error))
@@ -71,14 +75,13 @@ class Zygote:
 
     def _launch(self, message: memoryview, descriptors: tuple[int, ...]) -> None:
         number, in_group, given, no_init, data_bytes, words_bytes = wire.HEAD.unpack_from(message, 1)
-        cgroup_fd = descriptors[0] if in_group else -1
+        cgroup_fd = descriptors[-1] if in_group else -1
         namespaces = birth.NAMESPACES if given else birth.NAMESPACES | process.CLONE_NEWNET
-        further = descriptors[in_group:]
         words_at = wire.DATA_AT + data_bytes
         order_at = words_at + words_bytes
         order = message[words_at:order_at], message[order_at:]
         if no_init:
-            self._launch_monitored(number, namespaces, cgroup_fd, order, further)
+            self._launch_monitored(number, namespaces, cgroup_fd, order, descriptors)
             return
         try:
             pid, pidfd = process.clone3(namespaces, exit_signal=signals.SIGCHLD, cgroup_fd=cgroup_fd)
@@ -86,7 +89,7 @@ class Zygote:
             self._say(wire.STILLBORN, number, *wire.told(error))
             return
         if pid == 0:
-            birth.live(order, further, self._userns_fds, self._filters, self._title_area)
+            birth.live(order, descriptors, self._userns_fds, self._filters, self._title_area)
         try:
             self._say(wire.BORN, number, descriptors=(pidfd,))
         finally:
@@ -117,15 +120,32 @@ class Zygote:
             pass  # the client is gone: the loop reads the end of its messages next
 
 
+def _own(fd: int) -> int:
+    """``fd`` under a number that is out of the way of what comes with requests."""
+    moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, numbers.OWN)
+    os.close(fd)
+    return moved
+
+
+def _check_numbers() -> None:
+    """What is sent from here on gets the numbers that ``numbers`` says. Raises ``KernelError``."""
+    lowest = os.dup(0)
+    os.close(lowest)
+    if lowest != numbers.CONTROL:
+        raise KernelError(
+            "dup", errno.EBUSY, (lowest, numbers.CONTROL), "the zygote has descriptors that it does not know of"
+        )
+
+
 def main() -> None:
     """Entry point of the process; its socket is descriptor 0."""
-    for reserved in (setup.SLOT, setup.OOM_FD):
+    for reserved in numbers.RESERVED:
         os.dup2(1, reserved, inheritable=False)
     process.set_name("farm-zygote")
     ground.lift_limits()
     title_area = process.title_area()
     process.set_title(title_area, "farm-zygote")
-    client = sockets.Socket(fileno=os.dup(0))
+    client = sockets.Socket(fileno=fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, numbers.OWN))
     null = os.open("/dev/null", os.O_RDWR)
     os.dup2(null, 0)
     os.close(null)
