@@ -16,7 +16,7 @@ import sys
 import time
 
 from farm.container import numbers, setup
-from farm.kernel import process, signals
+from farm.kernel import process, seccomp, signals
 from farm.launcher import birth, ground
 
 TYPE_CHECKING = False  # typing's own would import typing, into memory that is copied for every container
@@ -38,8 +38,10 @@ def main() -> None:
     for reserved in numbers.STDIO:
         os.dup2(null, reserved, inheritable=False)
     userns_fds, reason = ground.prepare(views, id_map, binds)
+    for fd, reserved in zip(userns_fds, numbers.USER_NAMESPACES, strict=False):
+        os.dup2(fd, reserved, inheritable=False)
     setup.rehearse()
-    inherited = userns_fds, {1: bpf}
+    filters = {1: seccomp.Filter(bpf)}
     buffer = ctypes.create_string_buffer(_DATA_BYTES)
     print(reason, ctypes.addressof(buffer), sep="\0", flush=True)
     gc.collect()
@@ -50,11 +52,11 @@ def main() -> None:
         except EOFError:
             return
         buffer[: len(data)] = data
-        print(*_lives(inherited, count, *order), flush=True)
+        print(*_lives(filters, count, *order), flush=True)
 
 
 def _lives(
-    inherited: tuple[tuple[int, ...], dict[int, bytes]],
+    filters: dict[int, seccomp.Filter],
     count: int,
     program: tuple[bytes, tuple[int | tuple[str, str, tuple[object, ...]], ...]],
     groups: tuple[str, ...],
@@ -77,7 +79,7 @@ def _lives(
             birth.NAMESPACES | process.CLONE_NEWNET, exit_signal=signals.SIGCHLD, cgroup_fd=cgroup_fd
         )
         if pid == 0:
-            _live(inherited, program, init)
+            _live(filters, program, init)
         status = os.waitpid(pid, 0)[1]
         os.close(pidfd)
         for path in counters:
@@ -93,16 +95,15 @@ def _lives(
 
 
 def _live(
-    inherited: tuple[tuple[int, ...], dict[int, bytes]],
+    filters: dict[int, seccomp.Filter],
     program: tuple[bytes, tuple[int | tuple[str, str, tuple[object, ...]], ...]],
     init: bool,
 ) -> NoReturn:
     code = 1
     try:
         gc.disable()
-        userns_fds, filters = inherited
         words, parts = program
-        setup.Setup(userns_fds, (), filters).perform(parts, memoryview(words))
+        setup.Setup((), filters).perform(parts, memoryview(words))
         for target, fd in enumerate(numbers.STDIO):
             os.dup2(fd, target)
         process.close_all_but((0, 1, 2))

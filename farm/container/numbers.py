@@ -9,7 +9,8 @@
 7       ``CONTROL``    the socket to the orchestrator; from here on is what came with the request
 8 to 10 ``STDIO``      0, 1 and 2 of the command
 11 on   ``FURTHER``    the scratch space's disk, detached mounts, the network to join, the control group
-80 on   ``OWN``        what the zygote has of its own
+80      ``OWN``        the zygote's socket
+81, 82  ``USER_NAMESPACES``
 ======  =============  ======================================================================================================
 
 The zygote keeps 3 to 6 taken, and 7 to 79 free whenever it is asked for something, so the kernel, which gives the lowest number
@@ -24,5 +25,6 @@ CONTROL = 7
 STDIO = (8, 9, 10)
 FURTHER = 11
 OWN = 80
+USER_NAMESPACES = (81, 82)
 
 RESERVED = (SLOT, OOM, CHILDREN, EVENTS)

@@ -96,7 +96,7 @@ def _cgroups_shown(target: str, sources: tuple[tuple[str, str], ...]) -> Piece:
 
 def enter(task_files: tuple[str, ...], owner: int) -> Program:
     """Into the group, then into a cgroup namespace rooted there: in that order, or the root would be the zygote's."""
-    begin = (
+    begin: tuple[Bare, ...] = (
         ("prctl", (process.PR_SET_PDEATHSIG, signals.SIGKILL)),
         ("umask", (0,)),
         ("close", (numbers.SLOT,)),
@@ -111,18 +111,16 @@ def enter(task_files: tuple[str, ...], owner: int) -> Program:
     )
 
 
-SETTLED: Program = tuple(
-    ("settle", call, arguments)
-    for call, arguments in (
-        # Changing identity has cleared the parent-death signal, and what the process was before must not show in /proc/1.
-        ("prctl", (process.PR_SET_PDEATHSIG, signals.SIGKILL)),
-        ("prctl", (process.PR_SET_DUMPABLE, 0)),
-        ("prctl", (process.PR_SET_NAME, b"farm-init")),
-        *(("dup3", (numbers.CHILDREN, number, os.O_CLOEXEC)) for number in range(numbers.SLOT)),
-        ("close_range", (numbers.FURTHER, 0xFFFFFFFF, 0)),
-        ("umask", (0o022,)),
-    )
+_SETTLE: tuple[Bare, ...] = (
+    # Changing identity has cleared the parent-death signal, and what the process was before must not show in /proc/1.
+    ("prctl", (process.PR_SET_PDEATHSIG, signals.SIGKILL)),
+    ("prctl", (process.PR_SET_DUMPABLE, 0)),
+    ("prctl", (process.PR_SET_NAME, b"farm-init")),
+    *(("dup3", (numbers.CHILDREN, number, os.O_CLOEXEC)) for number in range(numbers.SLOT)),
+    ("close_range", (numbers.FURTHER, 0xFFFFFFFF, 0)),
+    ("umask", (0o022,)),
 )
+SETTLED: Program = tuple(("settle", call, arguments) for call, arguments in _SETTLE)
 """The last of the zygote goes."""
 
 
@@ -167,13 +165,13 @@ def _lowered(operation: operations.Operation, host: Host, group: Group | None) -
         case operations.MakeDevices(target):
             return _devices(target)
         case operations.JoinNetwork(index):
-            return (("join_network", (index,)),)
+            return (("setns", (numbers.FURTHER + index, process.CLONE_NEWNET)),)
         case operations.RaiseLoopback():
             return sequences.RAISE_LOOPBACK
         case operations.SetHostname(name):
             return (("sethostname", (os.fsencode(name), len(os.fsencode(name)))),)
         case operations.PivotRoot(new_root):
-            return (("pivot_root", (new_root,)),)
+            return sequences.pivoted(new_root)
         case operations.SetPersonality(domain):
             return (("personality", (domain,)),)
         case operations.DropPrivileges():
@@ -243,7 +241,7 @@ def _namespaces(kept: int, *, own_network: bool) -> list[Bare]:
     A container that was given the network or administration capabilities gets such namespaces of its own here. What was
     mounted before stays locked together, so masks cannot be taken off; see mount_namespaces(7).
     """
-    made: list[Bare] = [("enter_user_namespace", (user_namespace(kept),))]
+    made: list[Bare] = [("setns", (numbers.USER_NAMESPACES[user_namespace(kept)], process.CLONE_NEWUSER))]
     if kept & _MOUNT_CAPABILITY:
         made.append(("unshare", (process.CLONE_NEWNS | process.CLONE_NEWUTS | process.CLONE_NEWIPC,)))
     if own_network and count_in_networks(kept):

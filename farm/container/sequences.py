@@ -12,7 +12,7 @@ from farm.container.numbers import CHILDREN, CONTROL, EVENTS, OOM, SLOT
 from farm.container.words import Argument
 from farm.kernel import capability, process, signals
 from farm.kernel.libc import AT_FDCWD, AT_RECURSIVE
-from farm.kernel.mount import MOUNT_ATTR_RDONLY
+from farm.kernel.mount import MNT_DETACH, MOUNT_ATTR_RDONLY
 
 Bare = tuple[str, tuple[Argument, ...]]
 """A call without its step."""
@@ -97,6 +97,19 @@ def written(path: str, text: str) -> tuple[Bare, ...]:
 def _filled(text: str) -> tuple[Bare, ...]:
     data = os.fsencode(text)
     return ("write", (SLOT, data, len(data))), ("close", (SLOT,))
+
+
+def pivoted(new_root: str) -> tuple[Bare, ...]:
+    """pivot_root(2) to ``new_root``, then let go of everything else; verified by the working directory."""
+    return (
+        ("chdir", (os.fsencode(new_root),)),
+        ("pivot_root", (b".", b".")),
+        # The old root now lies on top of the new one at the same place; taking it off uncovers the new root.
+        ("umount2", (b".", MNT_DETACH)),
+        ("chdir", (b"/",)),
+        # A working directory outside the root would be a way out (CVE-2024-21626); its path would not fit (ERANGE).
+        ("getcwd", (bytes(len(b"/")), len(b"/\0"))),
+    )
 
 
 def creating_as(owner: int) -> tuple[Bare, ...]:

@@ -25,12 +25,9 @@ METHODS = frozenset(
         "attach",
         "attach_inside",
         "bind_inside",
-        "enter_user_namespace",
-        "join_network",
         "load_filter",
         "make_alike",
         "mount_disk",
-        "pivot_root",
     }
 )
 """What a program calls by name."""
@@ -56,15 +53,13 @@ class StuckError(Exception):
 class Setup:
     """What a program needs besides itself. Descriptors are borrowed, but for ``listener_fd``: made on the way.
 
-    ``userns_fds`` are the user namespaces that containers may enter, none without; ``further`` is the scratch space's block
-    device, if there is one, then detached mounts, then the network namespace that it joins, if it does; ``filters`` are
-    compiled seccomp programs by id. ``listener_fd`` answers for the filter, -1 where nobody does.
+    ``further`` is the scratch space's block device, if there is one, then detached mounts; ``filters`` go by their ids.
+    ``listener_fd`` answers for the filter, -1 where nobody does.
     """
 
-    __slots__ = ("_filters", "_further", "_userns_fds", "listener_fd")
+    __slots__ = ("_filters", "_further", "listener_fd")
 
-    def __init__(self, userns_fds: tuple[int, ...], further: tuple[int, ...], filters: dict[int, bytes]) -> None:
-        self._userns_fds = userns_fds
+    def __init__(self, further: tuple[int, ...], filters: dict[int, seccomp.Filter]) -> None:
         self._further = further
         self._filters = filters
         self.listener_fd = -1
@@ -130,34 +125,16 @@ class Setup:
         os.rmdir(f"{target}/lost+found")
         os.chown(target, owner, owner)
 
-    def join_network(self, index: int) -> None:
-        """setns(2) into the network namespace that came as further descriptor ``index``."""
-        process.setns(self._further[index], process.CLONE_NEWNET)
-
-    def pivot_root(self, new_root: str) -> None:
-        """pivot_root(2) to ``new_root``, then let go of everything else; verified by the working directory."""
-        os.chdir(new_root)
-        m.pivot_root(".", ".")
-        # The old root now lies on top of the new one at the same place; taking it off uncovers the new root.
-        m.umount2(".", m.MNT_DETACH)
-        os.chdir("/")
-        if os.getcwd() != "/":  # a working directory outside the root would be a way out (CVE-2024-21626)
-            raise KernelError("getcwd", 2, (os.getcwd(),), "the working directory is outside the container's root")
-
-    def enter_user_namespace(self, number: int) -> None:
-        """setns(2) into one of the namespaces that containers share."""
-        process.setns(self._userns_fds[number], process.CLONE_NEWUSER)
-
     def load_filter(self, filter_id: int) -> None:
         """Take the seccomp filter with that id. Opens ``listener_fd``."""
         try:
-            self.listener_fd = seccomp.load_filter(self._filters[filter_id], listener=True)
+            self.listener_fd = self._filters[filter_id].load(listener=True)
         except KernelError as error:
             if error.errno != errno.EBUSY:
                 raise
             # The farm itself runs under a filter that somebody answers for, and there is one of these a process: what would
             # be asked of us is ENOSYS then.
-            seccomp.load_filter(self._filters[filter_id])
+            self._filters[filter_id].load()
 
 
 def _move_inside(tree: int, root: str, target: str) -> None:
@@ -186,7 +163,7 @@ def rehearse() -> None:
     The interpreter specialises code that runs often, in place. In a container everything runs once: it would begin with
     that in each one, and never get far. What has been rehearsed before the memory is copied is done with.
     """
-    setup = Setup((), (), {})
+    setup = Setup((), {})
     nothing = struct.pack(
         _CALL, process.NR_close_range, *(0xFFFFFFFF,) * 2, *(0,) * 4
     )  # closes the last number there is

@@ -9,7 +9,7 @@ import os
 import struct
 
 from farm.errors import KernelError
-from farm.kernel.libc import failed, syscall
+from farm.kernel.libc import failed, words
 
 _NR_seccomp = {"x86_64": 317, "aarch64": 277, "i686": 354, "armv7l": 383, "ppc64le": 358, "s390x": 348, "riscv64": 277}
 _NUMBER = _NR_seccomp.get(os.uname().machine, -1)
@@ -24,28 +24,36 @@ _IOCTL_NOTIF_RECV, _IOCTL_NOTIF_SEND, _IOCTL_NOTIF_ADDFD = 0xC0502100, 0xC018210
 _ADDFD_FLAG_SEND = 1 << 1
 
 _INSTRUCTION_BYTES = 8  # struct sock_filter
-_MOST_INSTRUCTIONS = 4096  # BPF_MAXINSNS
+_MOST_BYTES = 4096 * _INSTRUCTION_BYTES  # BPF_MAXINSNS
 
 
 class _Program(ctypes.Structure):
     _fields_ = (("len", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def load_filter(bpf: bytes, *, listener: bool = False) -> int:
-    """Put this thread and all it starts under the filter ``bpf`` (an array of ``struct sock_filter``).
+class Filter:
+    """A filter to be loaded by many: ``bpf`` is an array of ``struct sock_filter``."""
 
-    Needs no_new_privs or CAP_SYS_ADMIN in the current user namespace (EACCES otherwise). With ``listener`` the result is
-    the descriptor that answers SECCOMP_RET_USER_NOTIF, which the caller owns; without, it is 0.
-    """
-    count, rest = divmod(len(bpf), _INSTRUCTION_BYTES)
-    if rest or not 0 < count <= _MOST_INSTRUCTIONS:
-        raise KernelError("seccomp", 22, (f"{len(bpf)} bytes of filter",), "not an array of struct sock_filter")
-    program = _Program(count, bpf)
-    flags = SECCOMP_FILTER_FLAG_NEW_LISTENER if listener else 0
-    result = syscall(_NUMBER, ctypes.c_uint(SECCOMP_SET_MODE_FILTER), ctypes.c_uint(flags), ctypes.byref(program))
-    if result < 0:
-        raise failed("seccomp", f"{count} instructions")
-    return result
+    __slots__ = ("_address", "_bytes", "_program")
+
+    def __init__(self, bpf: bytes) -> None:
+        self._bytes = len(bpf)
+        self._program = _Program(len(bpf) // _INSTRUCTION_BYTES, bpf)  # keeps ``bpf``
+        self._address = ctypes.addressof(self._program)
+
+    def load(self, *, listener: bool = False) -> int:
+        """Put this thread and all it starts under the filter.
+
+        Needs no_new_privs or CAP_SYS_ADMIN in the current user namespace (EACCES otherwise). With ``listener`` the result is
+        the descriptor that answers SECCOMP_RET_USER_NOTIF, which the caller owns; without, it is 0.
+        """
+        if self._bytes % _INSTRUCTION_BYTES or not 0 < self._bytes <= _MOST_BYTES:
+            raise KernelError("seccomp", 22, (f"{self._bytes} bytes of filter",), "not an array of struct sock_filter")
+        flags = SECCOMP_FILTER_FLAG_NEW_LISTENER if listener else 0
+        result: int = words(_NUMBER, SECCOMP_SET_MODE_FILTER, flags, self._address, 0, 0, 0)
+        if result < 0:
+            raise failed("seccomp", f"{self._bytes // _INSTRUCTION_BYTES} instructions")
+        return result
 
 
 def next_call(listener_fd: int) -> tuple[int, int, tuple[int, ...]]:

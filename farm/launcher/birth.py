@@ -10,6 +10,7 @@ from farm.container import numbers
 from farm.container.init import Init
 from farm.container.setup import Setup, SetupError, StuckError
 from farm.kernel import process
+from farm.kernel.seccomp import Filter
 
 NAMESPACES = process.CLONE_NEWNS | process.CLONE_NEWPID | process.CLONE_NEWIPC | process.CLONE_NEWUTS
 """What every container has of its own; CLONE_NEWNET besides, but where it asked for the host's network."""
@@ -18,8 +19,7 @@ NAMESPACES = process.CLONE_NEWNS | process.CLONE_NEWPID | process.CLONE_NEWIPC |
 def live(
     order: tuple[memoryview, memoryview],
     descriptors: tuple[int, ...],
-    userns_fds: tuple[int, ...],
-    filters: dict[int, bytes],
+    filters: dict[int, Filter],
     title_area: tuple[int, int],
 ) -> None:
     """The whole life of the child, as ``wire`` describes it. Never returns, never raises.
@@ -33,7 +33,7 @@ def live(
         try:
             words, marshalled = order
             parts, command, hold, freeze = marshal.loads(marshalled)
-            setup = Setup(userns_fds, descriptors[numbers.FURTHER - numbers.CONTROL :], filters)
+            setup = Setup(descriptors[numbers.FURTHER - numbers.CONTROL :], filters)
             setup.perform(parts, words)
             process.set_title(title_area, "farm-init")  # what /proc/1/cmdline shows
             pid1 = Init(setup.listener_fd)

@@ -17,6 +17,7 @@ import select
 import time
 
 from farm.kernel import process, signals, sockets
+from farm.kernel.seccomp import Filter
 from farm.launcher import birth, wire
 
 _MESSAGE_BYTES = 1 << 20
@@ -29,7 +30,7 @@ def live(
     order: tuple[memoryview, memoryview],
     descriptors: tuple[int, ...],
     client: sockets.Socket,
-    inherited: tuple[tuple[int, ...], dict[int, bytes], tuple[int, int]],
+    inherited: tuple[dict[int, Filter], tuple[int, int]],
 ) -> None:
     """The whole life of the monitor. Never returns, never raises. ``inherited`` is the rest of what ``birth.live`` takes."""
     try:

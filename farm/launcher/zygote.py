@@ -22,20 +22,20 @@ import os
 from farm.container import numbers, setup
 from farm.errors import KernelError
 from farm.kernel import process, signals, sockets
+from farm.kernel.seccomp import Filter
 from farm.launcher import birth, ground, monitor, wire
 
 
 class Zygote:
-    """The loop. Owns its socket and the user namespace."""
+    """The loop. Owns its socket and the user namespaces."""
 
-    __slots__ = ("_buffer", "_client", "_filters", "_title_area", "_userns_fds")
+    __slots__ = ("_buffer", "_client", "_filters", "_title_area")
 
     def __init__(self, client: sockets.Socket, title_area: tuple[int, int]) -> None:
         self._client = client
         self._title_area = title_area
         self._buffer = mmap.mmap(-1, wire.MOST_BYTES, mmap.MAP_PRIVATE)  # only what messages fill takes memory
-        self._userns_fds: tuple[int, ...] = ()
-        self._filters: dict[int, bytes] = {}
+        self._filters: dict[int, Filter] = {}
 
     def serve(self) -> None:
         """Until the client is gone."""
@@ -49,7 +49,7 @@ class Zygote:
                 self._launch(buffer[:length], descriptors)
             elif op == wire.FILTER:
                 number, bpf = marshal.loads(buffer[1:length])
-                self._filters[number] = bpf
+                self._filters[number] = Filter(bpf)
             else:
                 self._configure(*marshal.loads(buffer[1:length]))
             for fd in descriptors:
@@ -60,8 +60,8 @@ class Zygote:
     ) -> None:
         try:
             made, reason = ground.prepare(views, id_map, binds)
-            self._userns_fds = tuple(map(_own, made))
-            _check_numbers()
+            userns_fds = tuple(map(_own, made))
+            _check_numbers(userns_fds)
             setup.rehearse()
         except OSError as error:
             self._say(wire.UNREADY, *wire.told(error))
@@ -71,7 +71,7 @@ class Zygote:
         gc.collect()
         gc.freeze()
         buffer = ctypes.c_char.from_buffer(self._buffer)
-        self._say(wire.READY, reason, ctypes.addressof(buffer) + wire.DATA_AT, descriptors=self._userns_fds)
+        self._say(wire.READY, reason, ctypes.addressof(buffer) + wire.DATA_AT, descriptors=userns_fds)
 
     def _launch(self, message: memoryview, descriptors: tuple[int, ...]) -> None:
         number, in_group, given, no_init, data_bytes, words_bytes = wire.HEAD.unpack_from(message, 1)
@@ -89,7 +89,7 @@ class Zygote:
             self._say(wire.STILLBORN, number, *wire.told(error))
             return
         if pid == 0:
-            birth.live(order, descriptors, self._userns_fds, self._filters, self._title_area)
+            birth.live(order, descriptors, self._filters, self._title_area)
         try:
             self._say(wire.BORN, number, descriptors=(pidfd,))
         finally:
@@ -109,7 +109,7 @@ class Zygote:
             self._say(wire.STILLBORN, number, *wire.told(error))
             return
         if pid == 0:
-            inherited = self._userns_fds, self._filters, self._title_area
+            inherited = self._filters, self._title_area
             monitor.live(number, namespaces, cgroup_fd, order, descriptors, self._client, inherited)
         os.close(pidfd)
 
@@ -127,13 +127,13 @@ def _own(fd: int) -> int:
     return moved
 
 
-def _check_numbers() -> None:
-    """What is sent from here on gets the numbers that ``numbers`` says. Raises ``KernelError``."""
+def _check_numbers(userns_fds: tuple[int, ...]) -> None:
+    """What is here and what is sent from here on has the numbers that ``numbers`` says. Raises ``KernelError``."""
     lowest = os.dup(0)
     os.close(lowest)
-    if lowest != numbers.CONTROL:
+    if (lowest, userns_fds) not in ((numbers.CONTROL, ()), (numbers.CONTROL, numbers.USER_NAMESPACES)):
         raise KernelError(
-            "dup", errno.EBUSY, (lowest, numbers.CONTROL), "the zygote has descriptors that it does not know of"
+            "dup", errno.EBUSY, (lowest, *userns_fds), "the zygote has descriptors that it does not know of"
         )
 
 

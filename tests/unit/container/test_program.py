@@ -115,13 +115,13 @@ def test_privileges_go_last_in_the_order_that_each_still_allows(spec, id_base):
     order = calls(spec, replace(HOST, id_base=id_base))
     assert order[-5:] == ["dup3", "dup3", "dup3", "close_range", "umask"]
     assert order.index("pivot_root") < order.index("setresuid")
-    assert ("enter_user_namespace" in order) == (id_base > 0)
+    assert ("setns" in order) == (id_base > 0)
     assert ("load_filter" in order) == (spec.filter_id > 0)
     made = lowered(spec, replace(HOST, id_base=id_base))
     sealed = [at for at, (_, _, arguments) in enumerate(made) if arguments == (process.PR_SET_NO_NEW_PRIVS, 1)]
     assert len(sealed) == spec.no_new_privs
     if id_base:
-        assert order.index("pivot_root") < order.index("enter_user_namespace") < order.index("setresuid")
+        assert order.index("pivot_root") < order.index("setns") < order.index("setresuid")
     if spec.filter_id:
         assert order.index("setresuid") < order.index("load_filter")
     if spec.filter_id and spec.no_new_privs:
@@ -162,7 +162,7 @@ def test_added_capabilities_count_in_namespaces_of_the_containers_own(added, nam
     made = 0
     inside = False
     for _, call, arguments in lowered(replace(SPEC, capabilities=kept)):
-        inside = inside or call == "enter_user_namespace"
+        inside = inside or call == "setns"
         if inside and call == "unshare":
             made |= arguments[0]
     assert made == namespaces

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from farm.container.sequences import pivoted
 from farm.container.setup import Setup, SetupError, StuckError
 from farm.container.words import failed, joined, piece
 from farm.errors import FarmError
@@ -19,7 +20,7 @@ from farm.kernel.libc import AT_FDCWD
 arguments = st.lists(st.integers(-(1 << 63), (1 << 63) - 1) | st.binary() | st.none(), max_size=6).map(tuple)
 programs = st.lists(
     st.tuples(st.text(), st.sampled_from(("mount", "close")), arguments)
-    | st.tuples(st.text(), st.sampled_from(("pivot_root", "attach")), st.just(("/",))),
+    | st.tuples(st.text(), st.sampled_from(("make_alike", "attach")), st.just(("/",))),
     max_size=8,
 ).map(tuple)
 ADDRESS = 0x7000_0000_0000
@@ -52,7 +53,7 @@ def performed(*calls):
     buffer = ctypes.create_string_buffer(size)
     data, words, parts = joined(pieces, ctypes.addressof(buffer))
     buffer[:size] = data
-    Setup((), (), {}).perform(parts, memoryview(words))
+    Setup((), {}).perform(parts, memoryview(words))
     return pieces
 
 
@@ -64,6 +65,16 @@ def test_system_calls_do_what_their_names_say(tmp_path):
     )
     assert (tmp_path / "made").is_dir()
     assert os.readlink(link) == b"somewhere"
+
+
+def test_a_working_directory_that_is_not_the_root_is_an_error(tmp_path, monkeypatch):
+    *_, check = pivoted("/")
+    monkeypatch.chdir("/")
+    performed(("check", *check))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StuckError) as caught:
+        performed(("check", *check))
+    assert caught.value.number == errno.ERANGE
 
 
 def test_the_first_call_that_fails_is_told_and_is_the_last(tmp_path):

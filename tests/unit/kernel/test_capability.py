@@ -31,5 +31,5 @@ def test_default_is_dockers_less_three():
 @pytest.mark.parametrize("size", [0, 7, 9, 8 * 4097])
 def test_what_is_no_filter_is_refused_before_the_kernel_sees_it(size):
     with pytest.raises(KernelError) as caught:
-        seccomp.load_filter(bytes(size))
+        seccomp.Filter(bytes(size)).load()
     assert caught.value.errno == 22
