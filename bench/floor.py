@@ -143,7 +143,8 @@ def _loop(
 
 def _order(group: Group, base: int, is_v2: bool, address: int, *, fresh: bool, init: bool) -> tuple[object, ...]:
     spec = ContainerSpec((Overlay("/", (view(0),)),), TRUE, hostname="floor", limits=_LIMITS, filter_id=1)
-    data, calls, parts = words.joined(program.program(spec, plan.host(base, cgroup2=is_v2), group), address)
+    host = plan.host(base, ((view(0), view(0)),), cgroup2=is_v2)
+    data, calls, parts = words.joined(program.program(spec, host, group), address)
     into = os.readlink(f"/proc/self/fd/{group.v2_fd}") if group.v2_fd >= 0 else ""
     groups = [source for source, _ in group.view_sources() if source.startswith("/")] + ([into] if into else [])
     counters = [f"{path}/{name}" for path in groups for name in _COUNTERS if os.path.exists(f"{path}/{name}")]

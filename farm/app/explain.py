@@ -36,7 +36,7 @@ def steps(job: Job) -> tuple[str, ...]:
         mounts=tuple(map(_point, job.mounts)),
         init=job.init,
     )
-    return tuple(_told(step) for step in plan(spec, host(0, cgroup2=os.path.exists(_CGROUP2))))
+    return tuple(_told(step) for step in plan(spec, host(0, ((image, image),), cgroup2=os.path.exists(_CGROUP2))))
 
 
 def _point(mount: Mount) -> MountPoint:

@@ -19,6 +19,7 @@ belongs to the container's root all the same (setfsuid(2)).
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from farm.container.operations import (
     ROOT,
@@ -79,8 +80,8 @@ _TERMINALS = 256  # of some 3,000 that the host has
 CGROUP = f"{ROOT}/sys/fs/cgroup"
 
 
-def host(id_base: int, *, cgroup2: bool) -> Host:
-    """This host, for ``plan``: looks which of the paths to hide this kernel has."""
+def host(id_base: int, views: Iterable[tuple[str, str]], *, cgroup2: bool) -> Host:
+    """This host, for ``plan``: looks which of the paths to hide this kernel has. ``views`` in any order."""
     there = {path: os.path.isdir(path) for path in (*MASKED, *READ_ONLY) if os.path.lexists(path)}
     return Host(
         id_base=id_base,
@@ -88,6 +89,7 @@ def host(id_base: int, *, cgroup2: bool) -> Host:
         masked=tuple(path for path in MASKED if path in there),
         masked_directories=frozenset(path for path, is_directory in there.items() if is_directory),
         read_only=tuple(path for path in READ_ONLY if path in there),
+        views=tuple(sorted(views, key=lambda each: -len(each[0]))),  # so that one inside another is found before it
     )
 
 
@@ -100,7 +102,7 @@ def plan(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
 def first(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
     """Its network where it has no new one, and room for what it writes."""
     joined = (JoinNetwork(spec.on_disk + len(spec.mounts)),) if spec.joins else ()
-    return (*joined, *_scratch(spec, host.id_base), *_layers(spec))
+    return (*joined, *_scratch(spec, host), *_layers(spec))
 
 
 def identity(hostname: str, hosts: str) -> tuple[Operation, ...]:
@@ -120,12 +122,12 @@ def middle(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
     if spec.nsswitch:
         named.append(WriteFile(f"{etc}/nsswitch.conf", spec.nsswitch))
     network = _network(host) if spec.network is not Network.HOST else ()
-    file_systems = (*_overlays(spec), _proc(), *network, *_dev(host.id_base), *_sys(host))
+    file_systems = (*_overlays(spec, host), _proc(), *network, *_dev(host.id_base), *_sys(host))
     return (
         *named,
         *file_systems,
         *(() if spec.bare else _hidden(host)),
-        *(BindInside(each.source, each.target, not each.writable) for each in spec.binds),
+        *(BindInside(host.shown(each.source), each.target, not each.writable) for each in spec.binds),
         *(AttachMount(number + spec.on_disk, point) for number, point in enumerate(spec.mounts)),
     )
 
@@ -141,13 +143,13 @@ def last(spec: ContainerSpec) -> tuple[Operation, ...]:
     )
 
 
-def _scratch(spec: ContainerSpec, owner: int) -> tuple[Operation, ...]:
+def _scratch(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
     """The space that everything written goes to. tmpfs pages are charged to the job's memory quota."""
     if spec.scratch_dir:
-        return (Bind(spec.scratch_dir, SCRATCH),)
+        return (Bind(host.shown(spec.scratch_dir), SCRATCH),)
     if spec.on_disk:
-        return (MountDisk(SCRATCH, owner),)
-    data = f"size={spec.limits.memory_bytes},mode=755,uid={owner},gid={owner}"
+        return (MountDisk(SCRATCH, host.id_base),)
+    data = f"size={spec.limits.memory_bytes},mode=755,uid={host.id_base},gid={host.id_base}"
     return (Mount("tmpfs", SCRATCH, MS_NODEV, data, "farm"),)
 
 
@@ -158,13 +160,13 @@ def _layers(spec: ContainerSpec) -> tuple[Operation, ...]:
     return (*made, *(MakeDirectory(f"{upper(0)}/{name}") for name in ("proc", "sys", "dev", "etc")))
 
 
-def _overlays(spec: ContainerSpec) -> tuple[Operation, ...]:
+def _overlays(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
     return tuple(
         Mount(
             "overlay",
             ROOT if overlay.target == "/" else ROOT + overlay.target,
             MS_NODEV,
-            overlay_options(overlay.lowers, upper(number), _work(number)),
+            overlay_options(tuple(map(host.shown, overlay.lowers)), upper(number), _work(number)),
             "farm",
         )
         for number, overlay in enumerate(spec.overlays)

@@ -11,7 +11,7 @@ import signal
 import stat
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from farm.cgroup import detect
 from farm.cgroup.base import Group, Manager
@@ -24,7 +24,6 @@ from farm.launcher import wire
 from farm.launcher.container import Container
 from farm.launcher.ground import view
 from farm.model.build import Network
-from farm.model.distro import Overlay
 from farm.model.job import Failure
 
 _MESSAGE_BYTES = 1 << 16
@@ -54,10 +53,6 @@ class Client:
     ) -> None:
         self._run = run
         self._given = (*((path, False) for path in views), *((path, True) for path in writable))
-        # Longest first, so that a view inside another one is found before it.
-        self._views = sorted(
-            ((path, view(number)) for number, (path, _) in enumerate(self._given)), key=lambda each: -len(each[0])
-        )
         self._id_map = id_map
         self._socket: sockets.Socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -99,7 +94,8 @@ class Client:
         self._send(wire.CONFIGURE, marshal.dumps((self._given, id_map, binds)))
         reason, self._data_address = await ready
         id_base = self._id_map.base if self._id_map is not None and not reason else 0
-        self._host = plan.host(id_base, cgroup2=manager.mode == "v2")
+        views = ((path, view(number)) for number, (path, _) in enumerate(self._given))
+        self._host = plan.host(id_base, views, cgroup2=manager.mode == "v2")
         return Ready(manager.mode, not reason, (*((reason,) if reason else ()), *manager.missing))
 
     async def _groups(self) -> Manager:
@@ -125,13 +121,14 @@ class Client:
         container = Container(number, ours, self._over, monitored=not spec.init)
         self._containers[number] = container
         assert self._manager is not None, "not started"
-        step = "find image"
+        assert self._host is not None, "not started"
+        step = "open log to the container"
         try:
-            spec = self._translated(spec)
-            step = "open log to the container"
             self._hand_over(descriptors[1:3])
             step = "make cgroup"
             container.group = self._manager.acquire(spec.limits)
+            step = "find image"
+            container.program = program.program(spec, self._host, container.group)
             step = "send order"
             self._order(spec, container, container.group, theirs.fileno(), descriptors)
         except OSError as error:
@@ -175,7 +172,6 @@ class Client:
     def _order(
         self, spec: ContainerSpec, container: Container, group: Group, control: int, descriptors: tuple[int, ...]
     ) -> None:
-        assert self._host is not None, "not started"
         command = (
             spec.argv,
             dict(spec.environment),
@@ -185,7 +181,6 @@ class Client:
             spec.keep_root,
             spec.direct,
         )
-        container.program = program.program(spec, self._host, group)
         data, calls, parts = words.joined(container.program, self._data_address)
         order = marshal.dumps((parts, command, _stay(spec), spec.freeze))
         cgroup = (group.v2_fd,) if group.v2_fd >= 0 else ()
@@ -201,7 +196,7 @@ class Client:
     def _hand_over(self, descriptors: tuple[int, ...]) -> None:
         """Let the container's users open /dev/stdout: a pipe has an inode with an owner like any file."""
         assert self._host is not None, "not started"
-        for fd in descriptors:
+        for fd in set(descriptors):
             if stat.S_ISFIFO(os.fstat(fd).st_mode):  # of anything else (/dev/null) the owner is the host's affair
                 os.fchown(fd, self._host.id_base, self._host.id_base)
                 os.fchmod(fd, 0o666)
@@ -224,24 +219,6 @@ class Client:
         ours.setblocking(False)
         self._socket = ours
         asyncio.get_running_loop().add_reader(ours.fileno(), self._receive)
-
-    def _translated(self, spec: ContainerSpec) -> ContainerSpec:
-        """``spec`` with the paths of the zygote's root in place of the host's."""
-        return replace(
-            spec,
-            overlays=tuple(
-                Overlay(each.target, tuple(self._shown(path) for path in each.lowers)) for each in spec.overlays
-            ),
-            binds=tuple(replace(each, source=self._shown(each.source)) for each in spec.binds),
-            scratch_dir=self._shown(spec.scratch_dir) if spec.scratch_dir else "",
-        )
-
-    def _shown(self, path: str) -> str:
-        """Where the zygote's root has the host's ``path``."""
-        for directory, shown in self._views:
-            if path == directory or path.startswith(directory + "/"):
-                return shown + path[len(directory) :]
-        raise KernelError("open_tree", errno.ENOENT, (path,), "no view was asked for that shows this directory")
 
     def _over(self, container: Container) -> None:
         """A container has ended: its group is free."""

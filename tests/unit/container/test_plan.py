@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 
 import pytest
@@ -27,13 +28,21 @@ from farm.container.operations import (
     WriteFile,
 )
 from farm.container.spec import ContainerSpec, Host, MountPoint
+from farm.errors import KernelError
 from farm.kernel.mount import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
 from farm.model.build import Network
 from farm.model.distro import Overlay
 from farm.model.limits import Limits
 from farm.model.mount import MountMode
 
-HOST = Host(0x70000000, False, ("/proc/keys", "/sys/firmware"), frozenset({"/sys/firmware"}), ("/proc/sys",))
+HOST = Host(
+    0x70000000,
+    False,
+    ("/proc/keys", "/sys/firmware"),
+    frozenset({"/sys/firmware"}),
+    ("/proc/sys",),
+    (("/views", "/views"),),
+)
 SPEC = ContainerSpec((Overlay("/", ("/views/0/lower",)), Overlay("/etc", ("/views/1",))), ("true",))
 
 specs = st.builds(
@@ -59,7 +68,23 @@ hosts = st.builds(
     masked=st.sets(st.sampled_from(plan.MASKED)).map(tuple),
     masked_directories=st.frozensets(st.sampled_from(plan.MASKED)),
     read_only=st.sets(st.sampled_from(plan.READ_ONLY)).map(tuple),
+    views=st.just((("/views", "/views"),)),
 )
+
+
+def test_a_view_within_another_is_found_before_it_and_a_path_outside_of_all_is_an_error():
+    host = plan.host(0, (("/images", "/views/0"), ("/images/deep", "/views/1")), cgroup2=True)
+    shown = {
+        "/images": "/views/0",
+        "/images/a": "/views/0/a",
+        "/images/deep": "/views/1",
+        "/images/deep/b": "/views/1/b",
+    }
+    assert {path: host.shown(path) for path in shown} == shown
+    for outside in ("/images2", "/", "/image"):
+        with pytest.raises(KernelError) as caught:
+            host.shown(outside)
+        assert caught.value.errno == errno.ENOENT
 
 
 def places(operations, kind):

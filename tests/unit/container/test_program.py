@@ -18,7 +18,7 @@ from farm.model.build import Network
 from farm.model.distro import Overlay
 from farm.model.limits import Usage
 
-HOST = Host(0x70000000, False, ("/proc/keys",), frozenset(), ("/proc/sys",))
+HOST = Host(0x70000000, False, ("/proc/keys",), frozenset(), ("/proc/sys",), (("/views", "/views"),))
 SPEC = ContainerSpec((Overlay("/", ("/views/0",)),), ("true",), filter_id=1)
 
 
