@@ -103,7 +103,7 @@ def _live(
     try:
         gc.disable()
         words, parts = program
-        setup.Setup((), filters).perform(parts, memoryview(words))
+        setup.Setup(filters).perform(parts, memoryview(words))
         for target, fd in enumerate(numbers.STDIO):
             os.dup2(fd, target)
         process.close_all_but((0, 1, 2))

@@ -11,6 +11,7 @@ import os
 import struct
 from itertools import islice, starmap
 
+from farm.container import numbers
 from farm.errors import KernelError
 from farm.kernel import files, libc, process, seccomp
 from farm.kernel import mount as m
@@ -51,16 +52,14 @@ class StuckError(Exception):
 
 
 class Setup:
-    """What a program needs besides itself. Descriptors are borrowed, but for ``listener_fd``: made on the way.
+    """What a program needs besides itself: ``filters`` by their ids, and descriptors as ``numbers`` has them.
 
-    ``further`` is the scratch space's block device, if there is one, then detached mounts; ``filters`` go by their ids.
-    ``listener_fd`` answers for the filter, -1 where nobody does.
+    ``listener_fd``, made on the way, answers for the filter; -1 where nobody does.
     """
 
-    __slots__ = ("_filters", "_further", "listener_fd")
+    __slots__ = ("_filters", "listener_fd")
 
-    def __init__(self, further: tuple[int, ...], filters: dict[int, seccomp.Filter]) -> None:
-        self._further = further
+    def __init__(self, filters: dict[int, seccomp.Filter]) -> None:
         self._filters = filters
         self.listener_fd = -1
 
@@ -97,13 +96,13 @@ class Setup:
 
     def attach_inside(self, index: int, root: str, target: str, read_only: int) -> None:
         """Attach the detached mount ``index`` at ``target`` below ``root``, by descriptor."""
-        tree = self._further[index]
+        tree = numbers.FURTHER + index
         m.mount_setattr("", _HARMLESS | (m.MOUNT_ATTR_RDONLY if read_only else 0), dir_fd=tree)
         _move_inside(tree, root, target)
 
     def attach(self, index: int, target: str) -> None:
         """Attach the detached mount ``index`` at ``target``, a directory that only the farm made; nothing writes to it."""
-        tree = self._further[index]
+        tree = numbers.FURTHER + index
         m.mount_setattr("", _HARMLESS | m.MOUNT_ATTR_RDONLY, dir_fd=tree)
         m.move_mount(tree, target)
 
@@ -119,7 +118,7 @@ class Setup:
         """Mount the block device that came with the request; its file system is ext4."""
         # A node of our own: the host's /dev is out of sight here, and this goes with the namespace.
         m.mount("node", "/node", "tmpfs", m.MS_NOSUID | m.MS_NOEXEC, "mode=700")
-        os.mknod("/node/disk", 0o60600, os.fstat(self._further[0]).st_rdev)
+        os.mknod("/node/disk", 0o60600, os.fstat(numbers.FURTHER).st_rdev)
         m.mount("/node/disk", target, "ext4", m.MS_NODEV)
         m.umount2("/node", m.MNT_DETACH)
         os.rmdir(f"{target}/lost+found")
@@ -163,7 +162,7 @@ def rehearse() -> None:
     The interpreter specialises code that runs often, in place. In a container everything runs once: it would begin with
     that in each one, and never get far. What has been rehearsed before the memory is copied is done with.
     """
-    setup = Setup((), {})
+    setup = Setup({})
     nothing = struct.pack(
         _CALL, process.NR_close_range, *(0xFFFFFFFF,) * 2, *(0,) * 4
     )  # closes the last number there is

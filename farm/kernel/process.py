@@ -7,7 +7,7 @@ import errno
 import os
 
 from farm.errors import KernelError
-from farm.kernel.libc import failed, function, syscall
+from farm.kernel.libc import failed, function, words
 
 CLONE_NEWTIME = 0x80
 CLONE_PIDFD = 0x1000
@@ -80,21 +80,46 @@ class _CloneArgs(ctypes.Structure):
     )
 
 
-def clone3(flags: int, *, exit_signal: int = 0, cgroup_fd: int = -1) -> tuple[int, int]:
-    """Fork this process into new namespaces: ``(pid, pidfd)`` in the parent, ``(0, -1)`` in the child (Linux 5.3).
+_CLONE_ARGS_BYTES = ctypes.sizeof(_CloneArgs)
 
-    The parent owns the pidfd. ``cgroup_fd`` is a cgroup v2 directory to start the child in (Linux 5.7). The child shares
-    nothing of the parent's memory, but it is a raw copy: it must not log, import or take a lock another thread may hold.
+
+class Cloner:
+    """clone3(2) over and over, from arguments that lie where they are: a zygote's memory is copied page by page (Linux 5.3).
+
+    The child shares nothing of the parent's memory, but it is a raw copy: it must not log, import or take a lock another
+    thread may hold. After ``clone`` the parent owns ``pidfd``.
     """
-    pidfd = ctypes.c_int(-1)
-    arguments = _CloneArgs(flags=flags | CLONE_PIDFD, pidfd=ctypes.addressof(pidfd), exit_signal=exit_signal)
-    if cgroup_fd >= 0:
-        arguments.flags |= CLONE_INTO_CGROUP
-        arguments.cgroup = cgroup_fd
-    pid = syscall(_NR_clone3, ctypes.byref(arguments), ctypes.c_size_t(ctypes.sizeof(arguments)))
-    if pid < 0:
-        raise failed("clone3", hex(flags))
-    return pid, pidfd.value
+
+    __slots__ = ("_address", "_arguments", "_pidfd")
+
+    def __init__(self, exit_signal: int = 0) -> None:
+        self._pidfd = ctypes.c_int(-1)
+        self._arguments = _CloneArgs(pidfd=ctypes.addressof(self._pidfd), exit_signal=exit_signal)
+        self._address = ctypes.addressof(self._arguments)
+
+    @property
+    def pidfd(self) -> int:
+        """Of the last child."""
+        return self._pidfd.value
+
+    def clone(self, flags: int, cgroup_fd: int = -1) -> int:
+        """Fork this process into new namespaces: the pid in the parent, 0 in the child.
+
+        ``cgroup_fd`` is a cgroup v2 directory to start the child in (Linux 5.7).
+        """
+        self._arguments.flags = flags | CLONE_PIDFD | (CLONE_INTO_CGROUP if cgroup_fd >= 0 else 0)
+        self._arguments.cgroup = max(cgroup_fd, 0)
+        pid: int = words(_NR_clone3, self._address, _CLONE_ARGS_BYTES, 0, 0, 0, 0)
+        if pid < 0:
+            raise failed("clone3", hex(flags))
+        return pid
+
+
+def clone3(flags: int, *, exit_signal: int = 0, cgroup_fd: int = -1) -> tuple[int, int]:
+    """``Cloner``, once: ``(pid, pidfd)`` in the parent, ``(0, -1)`` in the child. The parent owns the pidfd."""
+    cloner = Cloner(exit_signal)
+    pid = cloner.clone(flags, cgroup_fd)
+    return pid, cloner.pidfd if pid else -1
 
 
 def setns(fd: int, nstype: int) -> None:
@@ -164,7 +189,7 @@ def read_memory(thread: int, address: int, length: int) -> bytes:
 
 def close_range(first: int, last: int = 0xFFFFFFFF) -> None:
     """Close every descriptor from ``first`` to ``last`` (Linux 5.9)."""
-    if first <= last and syscall(NR_close_range, ctypes.c_uint(first), ctypes.c_uint(last), ctypes.c_uint(0)):
+    if first <= last and words(NR_close_range, first, last, 0, 0, 0, 0):
         raise failed("close_range", first, last)
 
 

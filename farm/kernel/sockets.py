@@ -7,7 +7,6 @@ every container.
 from __future__ import annotations
 
 import _socket
-import mmap
 import sys
 
 AF_UNIX = _socket.AF_UNIX
@@ -38,12 +37,6 @@ def receive(sock: Socket, most_bytes: int, flags: int = 0) -> tuple[bytes, tuple
     """
     data, ancillary, _, _ = sock.recvmsg(most_bytes, _ROOM, flags | _socket.MSG_CMSG_CLOEXEC)
     return data, _descriptors(ancillary)
-
-
-def receive_into(sock: Socket, buffer: mmap.mmap) -> tuple[int, tuple[int, ...]]:
-    """``receive`` into a buffer that is there already; the length of the message, 0 at the end."""
-    length, ancillary, _, _ = sock.recvmsg_into([buffer], _ROOM, _socket.MSG_CMSG_CLOEXEC)
-    return length, _descriptors(ancillary)
 
 
 def send(sock: Socket, data: bytes, descriptors: tuple[int, ...] = ()) -> None:

@@ -18,13 +18,12 @@ NAMESPACES = process.CLONE_NEWNS | process.CLONE_NEWPID | process.CLONE_NEWIPC |
 
 def live(
     order: tuple[memoryview, memoryview],
-    descriptors: tuple[int, ...],
     filters: dict[int, Filter],
     title_area: tuple[int, int],
 ) -> None:
     """The whole life of the child, as ``wire`` describes it. Never returns, never raises.
 
-    ``order`` is words, and what is marshalled. ``descriptors`` are those that came with it, numbered as ``numbers`` says.
+    ``order`` is words, and what is marshalled. What came with it has the descriptors of ``numbers``.
     """
     code = 1
     try:
@@ -33,7 +32,7 @@ def live(
         try:
             words, marshalled = order
             parts, command, hold, freeze = marshal.loads(marshalled)
-            setup = Setup(descriptors[numbers.FURTHER - numbers.CONTROL :], filters)
+            setup = Setup(filters)
             setup.perform(parts, words)
             process.set_title(title_area, "farm-init")  # what /proc/1/cmdline shows
             pid1 = Init(setup.listener_fd)

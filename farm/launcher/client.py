@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from farm.cgroup import detect
 from farm.cgroup.base import Group, Manager
-from farm.container import plan, program, words
+from farm.container import numbers, plan, program, words
 from farm.container.spec import ContainerSpec, Host
 from farm.errors import FarmError, KernelError
 from farm.kernel import proc, sockets
@@ -183,15 +183,19 @@ class Client:
         )
         data, calls, parts = words.joined(container.program, self._data_address)
         order = marshal.dumps((parts, command, _stay(spec), spec.freeze))
-        cgroup = (group.v2_fd,) if group.v2_fd >= 0 else ()
+        sent = (control, *descriptors)
+        cgroup_fd = -1
+        if group.v2_fd >= 0:
+            cgroup_fd = numbers.CONTROL + len(sent)
+            sent = (*sent, group.v2_fd)
         given = spec.network is Network.HOST or spec.joins
-        head = wire.HEAD.pack(container.number, bool(cgroup), given, not spec.init, len(data), len(calls))
+        head = wire.HEAD.pack(container.number, cgroup_fd, given, not spec.init, len(data), len(calls))
         message = head + data + calls + order
         if len(message) >= wire.MOST_BYTES:
             raise KernelError(
                 "execve", errno.E2BIG, (f"{len(message)} bytes",), "the script and its environment are too large"
             )
-        self._send(wire.LAUNCH, message, (control, *descriptors, *cgroup))
+        self._send(wire.LAUNCH, message, sent)
 
     def _hand_over(self, descriptors: tuple[int, ...]) -> None:
         """Let the container's users open /dev/stdout: a pipe has an inode with an owner like any file."""

@@ -16,6 +16,7 @@ import os
 import select
 import time
 
+from farm.container import numbers
 from farm.kernel import process, signals, sockets
 from farm.kernel.seccomp import Filter
 from farm.launcher import birth, wire
@@ -25,32 +26,35 @@ _MESSAGE_BYTES = 1 << 20
 
 def live(
     number: int,
-    namespaces: int,
-    cgroup_fd: int,
+    wanted: tuple[int, int],
     order: tuple[memoryview, memoryview],
-    descriptors: tuple[int, ...],
     client: sockets.Socket,
     inherited: tuple[dict[int, Filter], tuple[int, int]],
 ) -> None:
-    """The whole life of the monitor. Never returns, never raises. ``inherited`` is the rest of what ``birth.live`` takes."""
+    """The whole life of the monitor. Never returns, never raises.
+
+    ``wanted`` are the container's namespaces and the descriptor of its control group, or -1; ``inherited`` is the rest of what
+    ``birth.live`` takes.
+    """
     try:
         gc.disable()
         signals.default(signals.SIGCHLD)  # what the zygote ignores, the kernel would reap before we could ask
+        namespaces, cgroup_fd = wanted
         try:
             pid, pidfd = process.clone3(namespaces, exit_signal=signals.SIGCHLD, cgroup_fd=cgroup_fd)
         except OSError as error:
             sockets.send(client, wire.text(wire.STILLBORN, number, *wire.told(error)))
             return
         if pid == 0:
-            birth.live(order, descriptors, *inherited)
+            birth.live(order, *inherited)
         process.set_name("farm-monitor")
         process.set_title(inherited[-1], "farm-monitor")
         try:
-            sockets.send(client, wire.text(wire.BORN, number), (pidfd,))
+            sockets.send(client, wire.born(number), (pidfd,))
         except (BrokenPipeError, ConnectionResetError):
             pass  # the orchestrator is gone: its end of the other socket tells as well
-        process.close_all_but((descriptors[0], pidfd))
-        _watch(sockets.Socket(fileno=descriptors[0]), pid, pidfd)
+        process.close_all_but((numbers.CONTROL, pidfd))
+        _watch(sockets.Socket(fileno=numbers.CONTROL), pid, pidfd)
     finally:
         os._exit(0)
 

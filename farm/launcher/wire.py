@@ -32,8 +32,8 @@ import struct
 
 from farm.errors import KernelError
 
-HEAD = struct.Struct("=Q???II")
-"""Id; whether there is a cgroup, the network is given, there is no init; bytes of data and of words."""
+HEAD = struct.Struct("=Qi??II")
+"""Id; number of the cgroup's descriptor, or -1; whether the network is given, and there is no init; bytes of data, of words."""
 DATA_AT = 1 + HEAD.size
 """Where data begins in a message."""
 MOST_BYTES = 4 << 20
@@ -46,6 +46,11 @@ READY, UNREADY, BORN, STILLBORN = "ready", "unready", "born", "stillborn"
 def text(*fields: object) -> bytes:
     """A message of text."""
     return "\0".join(str(field) for field in fields).encode(errors="replace")
+
+
+def born(number: int) -> bytes:
+    """``text`` of BORN, of fewer objects."""
+    return b"born\0%d" % number
 
 
 def told(error: OSError) -> tuple[str, int, str]:

@@ -11,7 +11,6 @@ it (parent-death signal). Nobody waits for a container here: SIGCHLD is ignored,
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import gc
@@ -21,7 +20,7 @@ import os
 
 from farm.container import numbers, setup
 from farm.errors import KernelError
-from farm.kernel import process, signals, sockets
+from farm.kernel import mailbox, process, signals, sockets
 from farm.kernel.seccomp import Filter
 from farm.launcher import birth, ground, monitor, wire
 
@@ -29,31 +28,30 @@ from farm.launcher import birth, ground, monitor, wire
 class Zygote:
     """The loop. Owns its socket and the user namespaces."""
 
-    __slots__ = ("_buffer", "_client", "_filters", "_title_area")
+    __slots__ = ("_buffer", "_client", "_cloner", "_filters", "_inbox", "_message", "_outbox", "_title_area")
 
     def __init__(self, client: sockets.Socket, title_area: tuple[int, int]) -> None:
         self._client = client
         self._title_area = title_area
         self._buffer = mmap.mmap(-1, wire.MOST_BYTES, mmap.MAP_PRIVATE)  # only what messages fill takes memory
+        self._message = memoryview(self._buffer)
+        self._inbox = mailbox.Inbox(client.fileno(), self._buffer)
+        self._outbox = mailbox.Outbox(client.fileno())
+        self._cloner = process.Cloner(signals.SIGCHLD)
         self._filters: dict[int, Filter] = {}
 
     def serve(self) -> None:
         """Until the client is gone."""
-        buffer = memoryview(self._buffer)
-        while True:
-            length, descriptors = sockets.receive_into(self._client, self._buffer)
-            if not length:
-                return
-            op = buffer[0]
+        while length := self._inbox.receive():
+            op = self._message[0]
             if op == wire.LAUNCH:
-                self._launch(buffer[:length], descriptors)
+                self._launch(length)
+                process.close_range(numbers.CONTROL, numbers.OWN - 1)
             elif op == wire.FILTER:
-                number, bpf = marshal.loads(buffer[1:length])
+                number, bpf = marshal.loads(self._message[1:length])
                 self._filters[number] = Filter(bpf)
             else:
-                self._configure(*marshal.loads(buffer[1:length]))
-            for fd in descriptors:
-                os.close(fd)
+                self._configure(*marshal.loads(self._message[1:length]))
 
     def _configure(
         self, views: tuple[tuple[str, bool], ...], id_map: tuple[int, int] | None, binds: tuple[str, ...]
@@ -70,47 +68,32 @@ class Zygote:
         signals.ignore(signals.SIGINT)  # PID 1 inherits it: by Python's own handler any container could end its own
         gc.collect()
         gc.freeze()
-        buffer = ctypes.c_char.from_buffer(self._buffer)
-        self._say(wire.READY, reason, ctypes.addressof(buffer) + wire.DATA_AT, descriptors=userns_fds)
+        self._say(wire.READY, reason, self._inbox.address + wire.DATA_AT, descriptors=userns_fds)
 
-    def _launch(self, message: memoryview, descriptors: tuple[int, ...]) -> None:
-        number, in_group, given, no_init, data_bytes, words_bytes = wire.HEAD.unpack_from(message, 1)
-        cgroup_fd = descriptors[-1] if in_group else -1
+    def _launch(self, length: int) -> None:
+        """Make a container. All in one place and of few objects, for each that is looked at is copied with its page."""
+        number, cgroup_fd, given, no_init, data_bytes, words_bytes = wire.HEAD.unpack_from(self._buffer, 1)
         namespaces = birth.NAMESPACES if given else birth.NAMESPACES | process.CLONE_NEWNET
-        words_at = wire.DATA_AT + data_bytes
-        order_at = words_at + words_bytes
-        order = message[words_at:order_at], message[order_at:]
-        if no_init:
-            self._launch_monitored(number, namespaces, cgroup_fd, order, descriptors)
-            return
         try:
-            pid, pidfd = process.clone3(namespaces, exit_signal=signals.SIGCHLD, cgroup_fd=cgroup_fd)
+            # One that is PID 1 itself is made by a copy of this process, which stays.
+            pid = self._cloner.clone(0 if no_init else namespaces, -1 if no_init else cgroup_fd)
         except OSError as error:
             self._say(wire.STILLBORN, number, *wire.told(error))
             return
         if pid == 0:
-            birth.live(order, descriptors, self._filters, self._title_area)
-        try:
-            self._say(wire.BORN, number, descriptors=(pidfd,))
-        finally:
-            os.close(pidfd)
-
-    def _launch_monitored(
-        self,
-        number: int,
-        namespaces: int,
-        cgroup_fd: int,
-        order: tuple[memoryview, memoryview],
-        descriptors: tuple[int, ...],
-    ) -> None:
-        try:
-            pid, pidfd = process.clone3(0, exit_signal=signals.SIGCHLD)
-        except OSError as error:
-            self._say(wire.STILLBORN, number, *wire.told(error))
-            return
-        if pid == 0:
-            inherited = self._filters, self._title_area
-            monitor.live(number, namespaces, cgroup_fd, order, descriptors, self._client, inherited)
+            words_at = wire.DATA_AT + data_bytes
+            order_at = words_at + words_bytes
+            order = self._message[words_at:order_at], self._message[order_at:length]
+            if no_init:
+                monitor.live(number, (namespaces, cgroup_fd), order, self._client, (self._filters, self._title_area))
+            birth.live(order, self._filters, self._title_area)
+        pidfd = self._cloner.pidfd
+        if not no_init:
+            try:
+                self._outbox.send(wire.born(number), pidfd)
+            except OSError as error:
+                if error.errno not in (errno.EPIPE, errno.ECONNRESET):  # the client is gone: the loop sees that next
+                    raise
         os.close(pidfd)
 
     def _say(self, *fields: object, descriptors: tuple[int, ...] = ()) -> None:

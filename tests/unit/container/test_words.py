@@ -53,7 +53,7 @@ def performed(*calls):
     buffer = ctypes.create_string_buffer(size)
     data, words, parts = joined(pieces, ctypes.addressof(buffer))
     buffer[:size] = data
-    Setup((), {}).perform(parts, memoryview(words))
+    Setup({}).perform(parts, memoryview(words))
     return pieces
 
 
