@@ -232,7 +232,7 @@ def test_C01_a_killed_farm_takes_uplink_and_table_along(made, alpine, tmp_path, 
             assert [each.name for each in list_links()] == ["farm-0"]
         finally:
             farm.kill()
-    wait_until(lambda: not sleepers() and not list_links(), 5 * slowdown)
+    wait_until(lambda: not sleepers() and not list_links(), 10 * slowdown)
     with Netlink(NETFILTER) as netfilter:
         assert set(ruleset.tables(netfilter)) <= {host.GUARD}
     with host.locked():
