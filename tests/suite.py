@@ -18,6 +18,7 @@ _ALONE = (
     "tests/system/test_gc.py",
     "tests/system/test_sigkill.py",
     "tests/system/test_two_thousand.py",
+    "tests/system/test_ui.py",  # looks at a screen that is drawn again and again
     "tests/system/test_bench.py",
 )
 _BESIDE_EACH_OTHER = (  # what takes long first; the first waits for a mirror most of the time

@@ -17,6 +17,7 @@ import pytest
 
 from farm.cgroup import detect
 from tests.kernel.engine.live import zygote_of
+from tests.processes import running
 
 ROOT = Path(__file__).resolve().parents[3]
 LIVE = 20
@@ -45,7 +46,7 @@ ORCHESTRATOR = textwrap.dedent(
 
 
 def sleepers() -> list[psutil.Process]:
-    return [each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", "4711"]]
+    return running(["sleep", "4711"])
 
 
 def wait_until(condition: Callable[[], bool], limit_s: float) -> bool:

@@ -30,6 +30,7 @@ from farm.model.service import Healthcheck, Service
 from tests.kernel.engine.conftest import make_job
 from tests.kernel.engine.live import zygote_of
 from tests.kernel.world import HOST, OUTSIDE, http_server, name_server, world
+from tests.processes import running
 
 ROOT = Path(__file__).resolve().parents[3]
 RUN = f"services-{os.getpid()}"
@@ -97,7 +98,7 @@ def run_with(unpacked, tmp_path, monkeypatch):
 @pytest.fixture
 def sleepers():
     def found() -> int:
-        return sum(each.info["cmdline"] == SLEEPER for each in psutil.process_iter(["cmdline"]))
+        return len(running(SLEEPER))
 
     assert found() == 0
     return found
