@@ -22,7 +22,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from farm.cgroup import hierarchy, v2_settings
+from farm.cgroup import folder, hierarchy, v2_settings
 from farm.kernel import capability, mount, proc, process
 
 _KERNEL_SUITE = "tests/kernel/"
@@ -173,7 +173,8 @@ def _own_groups(top: str) -> Iterator[None]:
         os.close(own)
         yield
     finally:
-        os.rmdir(name, dir_fd=whole)
+        # With what a test left that failed, and was told of.
+        folder.remove_tree(f"/proc/self/fd/{whole}/{name}", deadline_s=time.monotonic() + _LAG_S)
         os.close(whole)
 
 
