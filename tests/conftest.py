@@ -22,11 +22,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from farm.cgroup import folder, hierarchy, v2_settings
 from farm.kernel import capability, mount, proc, process
 
 _KERNEL_SUITE = "tests/kernel/"
 _MS_SHARED = 1 << 20
-_LAG_S = 5.0
+_LAG_S = 10.0
 
 _ran_in_kernel_suite = pytest.StashKey[dict[str, int]]()
 
@@ -133,17 +134,48 @@ class Traces:
 
 
 @pytest.fixture(scope="session")
-def own_corner() -> None:
+def own_corner() -> Iterator[None]:
     """Give this process its own copy of the host's mounts, and make orphans of its descendants its children.
 
     So what is found after a test is ours, whatever else goes on on this machine. The copy's mounts are shared among
     themselves, as on a host with systemd: a container that forgets to make its own private is found out.
     """
-    if capability.effective() & capability.mask({"SYS_ADMIN"}):
-        process.unshare(process.CLONE_NEWNS)
-        mount.mount("none", "/", "", mount.MS_REC | mount.MS_PRIVATE)
-        mount.mount("none", "/", "", mount.MS_REC | _MS_SHARED)
     process.prctl(process.PR_SET_CHILD_SUBREAPER, 1)
+    with contextlib.ExitStack() as groups:
+        if capability.effective() & capability.mask({"SYS_ADMIN"}):
+            process.unshare(process.CLONE_NEWNS)
+            mount.mount("none", "/", "", mount.MS_REC | mount.MS_PRIVATE)
+            if "PYTEST_XDIST_WORKER" in os.environ:
+                found = hierarchy.layout(proc.mounts())
+                for top in (*(each.path for each in found.v1), *([found.v2] if found.v2 else [])):
+                    groups.enter_context(_own_groups(top))
+            mount.mount("none", "/", "", mount.MS_REC | _MS_SHARED)
+        yield
+
+
+@contextlib.contextmanager
+def _own_groups(top: str) -> Iterator[None]:
+    """A group of this process is all that it and its descendants see of the hierarchy at ``top``.
+
+    Every farm removes what dead ones left: a neighbour's would take away what a test left and is to be told of, and
+    what a neighbour's left would be found here.
+    """
+    name = f"farm-tests-{os.getpid()}"
+    whole = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):  # v1 has no such files; what v2 cannot hand down, a farm finds missing
+            for controller in set(Path(top, "cgroup.controllers").read_text().split()) & set(v2_settings.CONTROLLERS):
+                Path(top, "cgroup.subtree_control").write_text(f"+{controller}")  # as any farm does
+        os.mkdir(name, dir_fd=whole)
+        own = mount.open_tree(f"{top}/{name}")
+        mount.umount2(top, mount.MNT_DETACH)
+        mount.move_mount(own, top)
+        os.close(own)
+        yield
+    finally:
+        # With what a test left that failed, and was told of.
+        folder.remove_tree(f"/proc/self/fd/{whole}/{name}", deadline_s=time.monotonic() + _LAG_S)
+        os.close(whole)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ import pytest
 from farm.journal.queries import read
 from farm.model.outcome import Outcome
 from farm.model.run import RunRecord
+from tests.processes import running
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -101,10 +102,8 @@ class Farm:
 
 
 def processes_of(command: str) -> list[psutil.Process]:
-    """Living processes with exactly this command line."""
-    wanted = command.split()
-    found = psutil.process_iter(["cmdline", "status"])
-    return [each for each in found if each.info["cmdline"] == wanted and each.info["status"] != psutil.STATUS_ZOMBIE]
+    """Living processes of this test with exactly this command line."""
+    return running(command.split())
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import signal
@@ -34,7 +35,8 @@ def test_C15_first_sigint_drains_and_reports(farm):
     assert process.stdout is not None
     assert any("waiting for what runs" in line for line in process.stdout)
     for each in shells_in_containers(process.pid, drained):
-        os.kill(each, signal.SIGUSR1)
+        with contextlib.suppress(psutil.NoSuchProcess):  # it was a moment of a shell, before its sleep
+            each.send_signal(signal.SIGUSR1)
     assert process.wait(30 * farm.slowdown) == 2
     assert farm.outcomes() == {Outcome.PASSED: 2, Outcome.CANCELLED: 4}
     assert farm.record().status == "interrupted"
@@ -54,8 +56,11 @@ def test_C15_a_sigint_that_comes_when_all_is_done_changes_nothing(farm):
 
 
 def shells_in_containers(pid, script):
-    found = psutil.Process(pid).children(recursive=True)
-    return [each.pid for each in found if each.cmdline()[-1:] == [script]]
+    found = []
+    for each in psutil.Process(pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # a sleep that has ended meanwhile
+            found += [each] if each.cmdline()[-1:] == [script] else []
+    return found
 
 
 def test_C15_second_sigint_kills_and_reports(farm, living):
@@ -66,7 +71,7 @@ def test_C15_second_sigint_kills_and_reports(farm, living):
     assert process.stdout is not None
     assert any("waiting for what runs" in line for line in process.stdout)
     process.send_signal(signal.SIGINT)
-    assert process.wait(10 * farm.slowdown) == 2
+    assert process.wait(30 * farm.slowdown) == 2
     assert farm.outcomes() == {Outcome.CANCELLED: 6}
     assert reports_are_whole(farm)
     assert living(WAITING) == []
@@ -78,7 +83,7 @@ def test_C15_sigterm_and_sighup_kill_and_report(farm, living, number):
     process = farm.start("run", matrix, "-j", "4")
     assert farm.wait(lambda: farm.logs_that_say("up") == 4)
     process.send_signal(number)
-    assert process.wait(10 * farm.slowdown) == 2
+    assert process.wait(30 * farm.slowdown) == 2
     assert farm.outcomes() == {Outcome.CANCELLED: 6}
     assert reports_are_whole(farm)
     assert living(WAITING) == []
@@ -103,13 +108,13 @@ def test_C12_a_farm_that_was_stopped_judges_by_what_the_command_took(farm):
     process = farm.start("run", matrix)
     assert farm.wait(lambda: farm.logs_that_say("up") == 2)
     process.send_signal(signal.SIGSTOP)
-    until_s = time.monotonic() + timeout_s + 1
+    until_s = time.monotonic() + timeout_s + 2
     assert farm.wait(lambda: time.monotonic() > until_s)
     process.send_signal(signal.SIGCONT)
     assert process.wait(30 * farm.slowdown) == 1
     quick, slow = farm.record().jobs
     assert (quick.outcome, slow.outcome) == (Outcome.PASSED, Outcome.TIMEOUT)
-    assert quick.attempts[0].duration_s < timeout_s < slow.attempts[0].duration_s < timeout_s + 1
+    assert quick.attempts[0].duration_s < timeout_s < slow.attempts[0].duration_s < timeout_s + 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -119,7 +124,7 @@ def test_C15_a_signal_during_the_import_of_an_image_ends_it(farm, number, tmp_pa
     process = farm.start("run", matrix, home=home)
     assert farm.wait(lambda: any((home / "staging").glob("*/rootfs/*")))
     process.send_signal(number)
-    assert process.wait(3 * farm.slowdown) == 2
+    assert process.wait(30 * farm.slowdown) == 2
     assert farm.outcomes() == {Outcome.CANCELLED: 1}
     assert reports_are_whole(farm)
     assert list((home / "staging").glob("*")) == []
@@ -136,7 +141,7 @@ def test_C15_ctrl_c_on_a_terminal_finds_the_cursor_there_and_no_mode_of_ours(far
         shown = read_until(screen, b"waiting for what runs")
         process.send_signal(signal.SIGINT)
         shown += read_until(screen, None)
-        assert process.wait(10 * farm.slowdown) == 2
+        assert process.wait(30 * farm.slowdown) == 2
     assert b"0/6" in shown
     assert b"\x1b[?" not in shown
     assert living(WAITING) == []

@@ -161,7 +161,7 @@ def test_C15_a_signal_while_it_goes_on_ends_it_and_leaves_nothing(farm, home, li
     process = farm.start("run", matrix, home=home)
     assert farm.wait(lambda: len(living(WAITING)) == 1)
     process.send_signal(number)
-    assert process.wait(10 * farm.slowdown) == 2
+    assert process.wait(30 * farm.slowdown) == 2
     assert farm.outcomes() == {Outcome.CANCELLED: 1}
     assert farm.record().notes == ()
     assert living(WAITING) == []
@@ -176,7 +176,7 @@ def test_an_interrupt_ends_it_also_where_jobs_still_run(farm, home, living):
     assert farm.wait(lambda: living(WAITING) == [])
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    assert process.wait(10 * farm.slowdown) == 2
+    assert process.wait(30 * farm.slowdown) == 2
     assert farm.outcomes() == {Outcome.CANCELLED: 2}
 
 

@@ -61,7 +61,7 @@ def test_C01_500_jobs_killed_in_the_middle_twice_and_resumed_have_one_outcome_ea
     assert 0 < min(began) < max(began) < record.duration_s
     sampled = [each.at_s for each in record.samples]
     assert sampled == sorted(sampled)
-    assert 0 < sampled[0] < sampled[-1] <= record.duration_s
+    assert 0 < sampled[0] <= sampled[-1] <= record.duration_s  # a fast host is done before there is a second one
 
 
 def test_attempts_of_before_count_and_asked_for_options_stay(farm):

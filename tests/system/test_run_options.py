@@ -165,7 +165,7 @@ def test_the_deadline_is_seven_and_everything_is_reported(farm, living):
     staying = "sleep 4863"
     matrix = farm.write(f"  quick: {{run: 'true', priority: 1}}\n  long: {{run: 'exec {staying}', {NUMBERS}}}")
     begun_s = time.monotonic()
-    done = farm.run("run", matrix, "--deadline", "2s", "-j", 4)
+    done = farm.run("run", matrix, "--deadline", "4s", "-j", 4)
     assert done.returncode == 7, done.stdout
     assert time.monotonic() - begun_s < 20 * farm.slowdown
     assert "the run's deadline passed" in done.stdout
@@ -190,12 +190,12 @@ def test_a_seed_is_an_order_and_a_dry_run_shows_it_and_makes_nothing(farm):
 
 
 def test_what_took_long_starts_first_the_next_time(farm):
-    matrix = farm.write(f"  unit: {{run: 'sleep 0.{{{{ matrix.n }}}}', {NUMBERS}}}")
+    # So far apart that what a busy host adds to one of them changes no order.
+    matrix = farm.write("  unit: {run: 'sleep 0.{{ matrix.n }}', strategy: {matrix: {n: [0, 4, 8]}}}")
     assert farm.run("run", matrix, "-j", 1).returncode == 0
-    assert started(farm) == [f"unit/small[n={n}]" for n in (1, 2, 3, 4, 5, 6)]
+    assert started(farm) == [f"unit/small[n={n}]" for n in (0, 4, 8)]
     done = farm.run("run", matrix, "-j", 1, "-v")
-    assert started(farm)[0] in ("unit/small[n=6]", "unit/small[n=5]")
-    assert started(farm)[-1] == "unit/small[n=1]"
+    assert started(farm) == [f"unit/small[n={n}]" for n in (8, 4, 0)]
     assert re.search(r"makespan .* ideal for what the jobs took .*%; up to 1 at once", done.stdout)
 
 

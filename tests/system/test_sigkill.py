@@ -16,7 +16,7 @@ from farm.model.outcome import Outcome
 pytestmark = pytest.mark.root
 
 KILLED = "sleep 4802"
-MANY = "sleep 4803"
+MANY = "sleep 4806"
 LIVE = 100
 AXIS = f"strategy: {{matrix: {{n: [{', '.join(str(each) for each in range(LIVE))}]}}}}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import lzma
 import os
 import shutil
@@ -42,18 +43,22 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     if os.geteuid() != 0:
         pytest.skip("needs root: containers are made with CAP_SYS_ADMIN")
     archives = Path(os.environ.get("FARM_TEST_ROOTFS", ROOT / ".." / "shared" / "rootfs"))
-    folder = tmp_path_factory.mktemp("images")
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "images"  # one for all workers
+    folder.mkdir(exist_ok=True)
 
     def unpack(name: str) -> str:
         found = sorted(archives.glob(f"{name}-*.tar.*"))
         if not found:
             pytest.skip(f"no root filesystem {name} in {archives} (FARM_TEST_ROOTFS)")
         target = folder / name
-        if not target.exists():
-            staged = folder / f"{name}.staged"
-            staged.mkdir()
-            extract(found[0], staged)
-            staged.rename(target)
+        with (folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another worker may be at it
+            if not target.exists():
+                staged = folder / f"{name}.staged"
+                staged.mkdir()
+                extract(found[0], staged)
+                staged.rename(target)
         return str(target)
 
     return unpack

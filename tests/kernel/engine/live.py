@@ -8,6 +8,8 @@ import itertools
 import os
 from collections.abc import AsyncIterator
 
+import psutil
+
 from farm.container.spec import ContainerSpec
 from farm.kernel.userns import IdMap
 from farm.launcher.client import Client
@@ -85,6 +87,19 @@ async def launched(client: Client, rootfs: str, script: str, **fields: object) -
         os.close(write_fd)
         os.close(null_fd)
         transport.close()
+
+
+def zygote_of(process: psutil.Process) -> psutil.Process:
+    """The one that a process with an engine has; it may have children of other kinds for moments."""
+    (found,) = [each for each in process.children() if _name(each) == "farm-zygote"]
+    return found
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:
+        return ""
 
 
 async def ended(client: Client, rootfs: str, **fields: object) -> Ended:

@@ -16,6 +16,8 @@ import psutil
 import pytest
 
 from farm.cgroup import detect
+from tests.kernel.engine.live import zygote_of
+from tests.processes import running
 
 ROOT = Path(__file__).resolve().parents[3]
 LIVE = 20
@@ -44,7 +46,7 @@ ORCHESTRATOR = textwrap.dedent(
 
 
 def sleepers() -> list[psutil.Process]:
-    return [each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", "4711"]]
+    return running(["sleep", "4711"])
 
 
 def wait_until(condition: Callable[[], bool], limit_s: float) -> bool:
@@ -72,9 +74,9 @@ def test_C01_sigkill_takes_every_container_along(unpacked, tmp_path, victim, slo
     ) as orchestrator:
         try:
             assert wait_until(lambda: len(sleepers()) == LIVE, 30 * slowdown)
-            zygote = psutil.Process(orchestrator.pid).children()[0]
+            zygote = zygote_of(psutil.Process(orchestrator.pid))
             os.kill(orchestrator.pid if victim == "orchestrator" else zygote.pid, signal.SIGKILL)
-            assert wait_until(lambda: not sleepers(), 2 * slowdown)
+            assert wait_until(lambda: not sleepers(), 10 * slowdown)
             assert wait_until(lambda: over(zygote), 10 * slowdown)
         finally:
             orchestrator.kill()
@@ -160,7 +162,7 @@ def test_C01_sigkill_in_the_middle_of_eight_attempts_at_any_step(unpacked, tmp_p
                 zygotes(orchestrator.pid)[0].kill()
         finally:
             orchestrator.kill()
-    assert wait_until(lambda: not alive(), 5 * slowdown)
-    assert wait_until(lambda: not loop_devices(tmp_path), 5 * slowdown)
+    assert wait_until(lambda: not alive(), 10 * slowdown)
+    assert wait_until(lambda: not loop_devices(tmp_path), 10 * slowdown)
     detect.sweep_dead()
     assert not [each for each in tmp_path.rglob("*") if each.is_file() and each.suffix != ".log"]

@@ -15,7 +15,7 @@ import pytest
 from farm.kernel import capability, proc
 from farm.model.outcome import Outcome
 from tests.kernel.engine.conftest import REFUSED, make_job
-from tests.kernel.engine.live import launched, zygote
+from tests.kernel.engine.live import launched, zygote, zygote_of
 
 DISTROS = (
     "alpine-3.10",
@@ -245,8 +245,7 @@ def test_B15_a_mount_made_inside_stays_inside(unpacked):
     async def talk():
         async with zygote(alpine) as client, launched(client, alpine, script, capabilities=capabilities) as live:
             assert await live.line() == b"mounted\n"
-            (zygote_process,) = psutil.Process().children()
-            for pid in ("self", 1, zygote_process.pid):
+            for pid in ("self", 1, zygote_of(psutil.Process()).pid):
                 assert not [each for each in proc.mounts(pid) if each.source == "farm-b15"]
 
     asyncio.run(talk())

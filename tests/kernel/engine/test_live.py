@@ -16,7 +16,7 @@ from farm.model.distro import Image, Overlay
 from farm.model.outcome import Outcome
 from farm.model.ports import Work
 from tests.kernel.engine.conftest import make_job
-from tests.kernel.engine.live import ENVIRONMENT, launched, zygote
+from tests.kernel.engine.live import ENVIRONMENT, launched, zygote, zygote_of
 
 
 @pytest.fixture
@@ -179,8 +179,7 @@ def test_C03_zygote_that_dies_is_replaced_and_its_attempts_are_errors(alpine, tm
             async with asyncio.timeout(30):
                 while not all(log.exists() and log.read_bytes() == b"up\n" for log in logs):
                     await asyncio.sleep(0.01)
-            (victim,) = psutil.Process().children()
-            victim.kill()
+            zygote_of(psutil.Process()).kill()
             lost = await asyncio.wait_for(asyncio.gather(*running), 30)
             again = [make_job("echo fine", id=f"again/{number}") for number in range(3)]
             return lost, await asyncio.gather(*(engine.run(Work(job, image, 2)) for job in again))

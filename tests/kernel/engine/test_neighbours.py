@@ -20,7 +20,7 @@ from farm.model.distro import Image, Overlay
 from farm.model.outcome import Outcome
 from farm.model.ports import Work
 from tests.kernel.engine.conftest import make_job, run_jobs
-from tests.kernel.engine.live import launched, zygote
+from tests.kernel.engine.live import launched, zygote, zygote_of
 
 RUN = f"neighbours-{os.getpid()}"
 
@@ -106,9 +106,7 @@ def test_C03_a_zygote_that_hangs_is_replaced(alpine, tmp_path, monkeypatch):
         engine = LocalEngine(RUN, str(tmp_path), (alpine,), IdMap(0x70000000))
         await engine.start()
         try:
-            me = psutil.Process()
-            (hanging,) = [each for each in me.children() if "farm-zygote" in each.name()]
-            hanging.send_signal(signal.SIGSTOP)
+            zygote_of(psutil.Process()).send_signal(signal.SIGSTOP)
             lost = await engine.run(Work(make_job("true", id="a/b", timeout_s=0.5), image_of(alpine), 1))
             well = await engine.run(Work(make_job("true", id="c/d", timeout_s=30.0), image_of(alpine), 1))
             return lost, well

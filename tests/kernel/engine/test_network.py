@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import psutil
 import pytest
 
 from farm.cgroup import detect
@@ -25,6 +24,7 @@ from farm.network.links import list_links
 from farm.network.netlink import NETFILTER, ROUTE, Netlink
 from tests.kernel.engine.conftest import REFUSED, make_job, run_jobs
 from tests.kernel.world import HOST, NAME, OUTSIDE, http_server, meeting, name_server, world
+from tests.processes import running
 
 ROOT = Path(__file__).resolve().parents[3]
 RUN = f"network-{os.getpid()}"
@@ -232,7 +232,7 @@ def test_C01_a_killed_farm_takes_uplink_and_table_along(made, alpine, tmp_path, 
             assert [each.name for each in list_links()] == ["farm-0"]
         finally:
             farm.kill()
-    wait_until(lambda: not sleepers() and not list_links(), 5 * slowdown)
+    wait_until(lambda: not sleepers() and not list_links(), 10 * slowdown)
     with Netlink(NETFILTER) as netfilter:
         assert set(ruleset.tables(netfilter)) <= {host.GUARD}
     with host.locked():
@@ -242,7 +242,7 @@ def test_C01_a_killed_farm_takes_uplink_and_table_along(made, alpine, tmp_path, 
 
 
 def sleepers() -> int:
-    return sum(each.info["cmdline"] == ["sleep", "4714"] for each in psutil.process_iter(["cmdline"]))
+    return len(running(["sleep", "4714"]))
 
 
 def wait_until(condition, limit_s):

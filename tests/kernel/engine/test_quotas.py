@@ -144,8 +144,8 @@ def test_C04_daemons_that_want_to_stay_do_not(run, slowdown):
     attempt, log = run(
         """
         (setsid sh -c 'trap "" TERM HUP INT; while :; do sleep 1; done' &)
-        (setsid setsid sleep 4714 &)
-        nohup sleep 4714 >/dev/null 2>&1 &
+        (setsid setsid sleep 4716 &)
+        nohup sleep 4716 >/dev/null 2>&1 &
         echo out
         """,
         timeout_s=20 * slowdown,

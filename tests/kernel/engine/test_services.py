@@ -28,7 +28,9 @@ from farm.model.outcome import Outcome
 from farm.model.ports import Work
 from farm.model.service import Healthcheck, Service
 from tests.kernel.engine.conftest import make_job
+from tests.kernel.engine.live import zygote_of
 from tests.kernel.world import HOST, OUTSIDE, http_server, name_server, world
+from tests.processes import running
 
 ROOT = Path(__file__).resolve().parents[3]
 RUN = f"services-{os.getpid()}"
@@ -96,7 +98,7 @@ def run_with(unpacked, tmp_path, monkeypatch):
 @pytest.fixture
 def sleepers():
     def found() -> int:
-        return sum(each.info["cmdline"] == SLEEPER for each in psutil.process_iter(["cmdline"]))
+        return len(running(SLEEPER))
 
     assert found() == 0
     return found
@@ -157,7 +159,7 @@ def test_one_that_is_never_healthy_is_an_error_with_its_last_lines(run_with, sle
 
 
 def test_a_check_that_hangs_is_ended_and_counts_as_one(run_with, sleepers):
-    slow = check("test -e /ready || { touch /ready; exec sleep 4713; }", timeout_s=0.2)
+    slow = check("test -e /ready || { touch /ready; exec sleep 4713; }", timeout_s=0.5)
     attempt, log, _ = run_with(make_job("true", services=(service(healthcheck=slow),)))
     assert attempt.outcome is Outcome.PASSED, (attempt, log)
     hangs = check("exec sleep 4713", timeout_s=0.1, retries=1)
@@ -199,8 +201,9 @@ def test_a_service_without_its_image_is_an_error(run_with, unpacked, tmp_path):
 
 
 def test_one_that_dies_later_does_not_end_the_job_and_its_log_says_so(run_with):
-    dying = service("mkfifo /tmp/f; echo up; sleep 0.2; exit 7", name="db", healthcheck=check("true"))
-    attempt, log, _ = run_with(make_job("echo begin; sleep 1; echo end", services=(dying,)))
+    dying = service("nc -l -p 8000; exit 7", name="db", healthcheck=check("true"))
+    script = "echo begin; until (exec 3<>/dev/tcp/db/8000) 2>/dev/null; do sleep 0.05; done; sleep 1; echo end"
+    attempt, log, _ = run_with(make_job(script, argv=("bash", "-ec", script), services=(dying,)))
     assert attempt.outcome is Outcome.PASSED, (attempt, log)
     assert log == "begin\n[farm: the service db ended while the job ran: exit status 7]\nend\n"
 
@@ -221,7 +224,7 @@ def test_cancel_while_a_service_gets_ready(run_with, sleepers):
 @pytest.mark.parametrize("how", ["cancel", "timeout"])
 def test_they_go_with_a_job_that_is_ended(run_with, sleepers, how):
     async def cancel(engine: LocalEngine) -> None:
-        while sleepers() < 2:
+        while how == "cancel" and sleepers() < 2:
             await asyncio.sleep(0.01)  # between two looks
         if how == "cancel":
             engine.cancel("test/alpine-3.20")
@@ -256,18 +259,13 @@ def test_capabilities_of_the_job_count_in_the_network_it_shares(run_with):
     assert log.startswith("content\n")
 
 
-def the_zygote() -> psutil.Process:
-    (found,) = [each for each in psutil.Process().children() if "farm-zygote" in each.name()]
-    return found
-
-
 def test_C03_with_the_zygote_they_are_lost_and_the_next_attempt_has_them_again(run_with, sleepers):
     beside = service("exec sleep 4713")
 
     async def kill(engine: LocalEngine) -> None:
         while sleepers() < 2:
             await asyncio.sleep(0.01)  # between two looks
-        the_zygote().kill()
+        zygote_of(psutil.Process()).kill()
 
     attempt, log, _ = run_with(make_job("exec sleep 4713", services=(beside,)), when=kill)
     assert (attempt.outcome, attempt.failure.step) == (Outcome.ERROR, "zygote"), (attempt, log)
@@ -278,7 +276,7 @@ def test_C03_a_zygote_that_hangs_at_a_services_start(run_with, sleepers, monkeyp
     monkeypatch.setattr(services, "_START_LIMIT_S", 0.5)
 
     async def stop(engine: LocalEngine) -> None:
-        the_zygote().send_signal(signal.SIGSTOP)
+        zygote_of(psutil.Process()).send_signal(signal.SIGSTOP)
 
     attempt, log, _ = run_with(make_job("true", services=(service("exec sleep 4713"),)), when=stop)
     assert (attempt.outcome, attempt.failure.step) == (Outcome.ERROR, "service web"), (attempt, log)
@@ -311,7 +309,7 @@ def test_C01_they_die_with_the_farm(unpacked, tmp_path, sleepers, slowdown):
             assert wait_until(lambda: sleepers() == 6, 30 * slowdown)
         finally:
             orchestrator.send_signal(signal.SIGKILL)
-    assert wait_until(lambda: sleepers() == 0, 5 * slowdown)
+    assert wait_until(lambda: sleepers() == 0, 10 * slowdown)
     detect.sweep_dead()
 
 
