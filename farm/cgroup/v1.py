@@ -11,7 +11,7 @@ whose writers wait for an RCU grace period and stop every fork of the host meanw
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from farm.cgroup import counters, files, folder, members, v1_settings
 from farm.cgroup.base import LEFTOVER_BYTES, Group
@@ -20,6 +20,7 @@ from farm.cgroup.kept import Allowance, KeptFiles
 from farm.cgroup.pool import Pool
 from farm.kernel.proc import parse_keyed
 from farm.model.limits import Limits, Usage
+from farm.values import dataclass
 
 _NEAR_BYTES = 4 << 20  # what may still have been asked for when the limit was met
 
