@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import resource
 
-from farm.cgroup import files
+from farm.cgroup import files, members
 from farm.errors import KernelError
 
 _READ_BYTES = 4096
@@ -79,6 +79,11 @@ class KeptFiles:
             os.pwrite(fd, value.encode(), 0)
         except OSError as error:
             raise KernelError("write", error.errno or 0, (path, value)) from error
+
+    def has_subgroups(self, path: str) -> bool:
+        """See ``members.has_subgroups``, of the group at ``path`` itself."""
+        fd = self._fd(self._readers, path, os.O_RDONLY | os.O_DIRECTORY)
+        return members.has_subgroups(path if fd < 0 else fd)
 
     def close(self) -> None:
         """The group is gone, or nobody reads it any more; may be called twice."""

@@ -39,16 +39,18 @@ class V1Group:
     """A container's directories, one a hierarchy. Owns what ``KeptFiles`` keeps of them, until ``remove``."""
 
     __slots__ = (
+        "_all_tasks",
         "_before",
         "_dirs",
         "_final",
         "_frozen",
         "_kept",
         "_path",
-        "_places",
         "_refused_before_kill",
         "_set",
+        "_sources",
         "_stale",
+        "_tasks",
         "limits",
     )
 
@@ -56,9 +58,12 @@ class V1Group:
     v2_fd = -1
 
     def __init__(self, places: tuple[Place, ...], name: str, given: Allowance) -> None:
-        self._places = places
         self._kept = KeptFiles(given)
         self._dirs = tuple(f"{place.folder.path}/{name}" for place in places)
+        self._all_tasks = tuple(f"{path}/tasks" for path in self._dirs)
+        # blkio's is entered only where a weight is asked for: it costs as much as any.
+        self._tasks = tuple(f"{place.folder.path}/{name}/tasks" for place in places if place.controllers != ("blkio",))
+        self._sources = _sources(places, self._dirs)
         self._path = {
             file: f"{path}/{file}" for place, path in zip(places, self._dirs, strict=True) for file in place.files
         }
@@ -85,16 +90,11 @@ class V1Group:
 
     def task_files(self) -> tuple[str, ...]:
         """See ``Group.task_files``. The pids hierarchy comes first: whoever is in any is in that one."""
-        return tuple(f"{path}/tasks" for path in self._joined())
+        return self._tasks if self.limits.io_weight is None else self._all_tasks
 
     def view_sources(self) -> tuple[tuple[str, str], ...]:
         """See ``Group.view_sources``."""
-        sources: list[tuple[str, str]] = []
-        for place, path in zip(self._places, self._dirs, strict=True):
-            sources.append((path, place.name))
-            if "," in place.name:
-                sources.extend((place.name, link) for link in place.name.split(","))
-        return tuple(sources)
+        return self._sources
 
     def freeze(self, *, frozen: bool) -> None:
         """See ``Group.freeze``; does nothing without the freezer controller."""
@@ -141,7 +141,7 @@ class V1Group:
 
     def reset(self) -> bool:
         """See ``Pooled.reset``."""
-        if not self._is_empty() or (self._dirs and members.has_subgroups(self._dirs[0])):
+        if not self._is_empty() or (self._dirs and self._kept.has_subgroups(self._dirs[0])):
             return False
         if "memory.max_usage_in_bytes" in self._path:
             self._kept.write(self._path["memory.max_usage_in_bytes"], "0")
@@ -159,14 +159,6 @@ class V1Group:
         self._kept.close()
         gone = [folder.remove_tree(path, deadline_s=0.0) for path in self._dirs]
         return all(gone)
-
-    def _joined(self) -> tuple[str, ...]:
-        """The directories a container enters: blkio's only where a weight is asked for, it costs as much as any."""
-        if self.limits.io_weight is not None:
-            return self._dirs
-        return tuple(
-            path for place, path in zip(self._places, self._dirs, strict=True) if place.controllers != ("blkio",)
-        )
 
     def _is_empty(self) -> bool:
         if "pids.current" in self._path:  # counts zombies too, and what is in groups below
@@ -189,6 +181,16 @@ class V1Group:
             oom_kills=memory.get("oom_kill"),
             pids_refused=pids.get("max"),
         )
+
+
+def _sources(places: tuple[Place, ...], dirs: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """See ``Group.view_sources``."""
+    found: list[tuple[str, str]] = []
+    for place, path in zip(places, dirs, strict=True):
+        found.append((path, place.name))
+        if "," in place.name:
+            found.extend((place.name, link) for link in place.name.split(","))
+    return tuple(found)
 
 
 class V1Manager:

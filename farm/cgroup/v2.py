@@ -105,7 +105,7 @@ class V2Group:
 
     def reset(self) -> bool:
         """See ``Pooled.reset``."""
-        if "populated 0\n" not in self._kept.read(f"{self._path}/cgroup.events") or members.has_subgroups(self._path):
+        if "populated 0\n" not in self._kept.read(f"{self._path}/cgroup.events") or members.has_subgroups(self.v2_fd):
             return False
         if "memory.current" in self._files and int(self._kept.read(f"{self._path}/memory.current")) > LEFTOVER_BYTES:
             return False
