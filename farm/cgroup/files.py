@@ -1,4 +1,4 @@
-"""Reading and writing the small files of a control group: open, one call, close. For what is read often see ``kept``."""
+"""Reading and writing the small files of a control group: open, one call, close; ``kept`` is for what is read often."""
 
 from __future__ import annotations
 

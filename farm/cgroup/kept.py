@@ -2,8 +2,9 @@
 
 A read with a descriptor that is there already is one call in place of three, and looks up no path. The kernel makes the
 text of such a file anew whenever it is read from offset 0 (fs/kernfs/file.c, fs/seq_file.c). Descriptors are few where
-thousands of groups are there at once, so those of all groups of a manager have one allowance: what is past it is opened,
-read and closed as in ``farm.cgroup.files``. Groups that are made first have theirs; where two dozen are enough that is all.
+thousands of groups are there at once, so those of all groups of a manager have one allowance: what is past it is
+opened, read and closed as in ``farm.cgroup.files``. Groups that are made first have theirs; where two dozen are enough
+that is all.
 """
 
 from __future__ import annotations

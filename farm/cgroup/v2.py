@@ -24,7 +24,7 @@ from farm.model.limits import Limits, Usage
 
 
 class V2Group:
-    """A container's directory. Owns its descriptor, and where the group is used again that of memory.peak and ``KeptFiles``."""
+    """A container's directory. Owns its descriptor, and where it is used again that of memory.peak and ``KeptFiles``."""
 
     __slots__ = (
         "_before",

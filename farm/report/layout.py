@@ -76,7 +76,7 @@ def room(lines: int, going: int) -> int:
     return max(1, min(_MOST_ROWS, _most(lines) - 4 - min(going, _most_going(lines))))
 
 
-def screen(moment: Moment, columns: int, lines: int, glyphs: Glyphs = Glyphs()) -> list[Text]:  # noqa: B008 - it is frozen
+def screen(moment: Moment, columns: int, lines: int, glyphs: Glyphs = Glyphs()) -> list[Text]:  # noqa: B008 - frozen
     """At most half of the terminal's ``lines``, each narrower than its ``columns``."""
     cells = max(1, columns - 1)
     found = [_head(moment, cells, glyphs)] if moment.total else []

@@ -59,6 +59,6 @@ def _shortest(path: str, directory: str) -> str:
 
 @functools.lru_cache(maxsize=8)
 def _below(path: str, directory: str) -> str:
-    """The same of absolute ones, for which it makes no difference where this process is: all jobs of a run have one answer."""
+    """The same of absolute ones, wherever this process is: one answer for all jobs of a run."""
     inside = os.path.relpath(path, directory)
     return path if inside.startswith("..") else inside

@@ -1,8 +1,8 @@
 """Carries out what the scheduler decides: attempts as tasks of one event loop, each in the journal before it is told.
 
 Whatever happens between two turns of the loop is one batch: its starts go out first. Ends are gathered for some
-milliseconds, for a commit costs as much as a tenth of a short job: then one commit of the journal covers them all, then the
-user hears of them.
+milliseconds, for a commit costs as much as a tenth of a short job: then one commit of the journal covers them all, then
+the user hears of them.
 """
 
 from __future__ import annotations
@@ -271,7 +271,7 @@ class Driver:
     def _tell_in_time(self) -> None:
         """Now, or when the first that waits has waited long enough.
 
-        Now where nothing is to be committed, and where an attempt is retried: its job may have ended another one by then.
+        Now where nothing is to be committed, and where an attempt is retried: its job may have ended another by then.
         """
         loop = asyncio.get_running_loop()
         due = self._telling is not None and self._telling.when() <= loop.time()
