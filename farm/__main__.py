@@ -31,6 +31,8 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
     finally:
+        # The interpreter looks for circles several times while it ends, through all there is; nothing needs that.
+        gc.freeze()
         if not ignored:
             # All is done and the code is chosen. Python takes its handlers away long before it is gone: an impatient Ctrl-C
             # would end us as a signal does, whatever the run was.

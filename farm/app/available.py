@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from farm.app.distros import MATRIX
 from farm.errors import UsageError
@@ -16,6 +16,7 @@ from farm.matrix.late import Completion
 from farm.matrix.problems import MatrixError, Problem
 from farm.model.distro import Distro, Source, SourceKind
 from farm.model.job import Job
+from farm.values import dataclass
 
 _REMOTE = (SourceKind.URL, SourceKind.REGISTRY, SourceKind.BOOTSTRAP)
 

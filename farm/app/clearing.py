@@ -9,10 +9,10 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from farm.app.folder import JOURNAL, held, is_live
 from farm.errors import FarmError
+from farm.values import dataclass
 
 _ID = re.compile(r"([0-9]{8}T[0-9]{6})Z-[0-9a-f]+")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from farm.app.sides import Ended, Side
 from farm.journal.memory import changed
 from farm.model.memory import Change
+from farm.values import dataclass
 
 FACTOR = 1.5
 LEAST_S = 1.0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from farm.model.job import Attempt
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunRecord
 from farm.schedule.retry import Tried
+from farm.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import os
 import resource
 from collections.abc import Iterable
 
+from farm.cgroup.kept import allowance
 from farm.errors import UsageError
 from farm.image.limits import MEMBERS_VARIABLE, SIZE_VARIABLE, UnpackLimits
 from farm.image.store import Store, unusable
@@ -99,7 +100,7 @@ def raise_descriptors(slots: int, each: int = _DESCRIPTORS_A_JOB) -> int:
     ``UsageError`` where even one job would be too many.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = slots * each + _DESCRIPTORS_OF_OUR_OWN
+    wanted = slots * each + _DESCRIPTORS_OF_OUR_OWN + allowance(resource.RLIM_INFINITY)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -109,7 +110,7 @@ def raise_descriptors(slots: int, each: int = _DESCRIPTORS_A_JOB) -> int:
         raise UsageError(
             f"this process may have {soft} open files", f"at least {_FEWEST_DESCRIPTORS} are needed", "raise ulimit -n"
         )
-    return max(1, min(slots, (soft - _DESCRIPTORS_OF_OUR_OWN) // each))
+    return max(1, min(slots, (soft - _DESCRIPTORS_OF_OUR_OWN - allowance(soft)) // each))
 
 
 def _text(path: str) -> str:

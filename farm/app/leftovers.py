@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 from farm.cgroup.detect import find_dead, sweep_dead
 from farm.image.digests import DigestCache
 from farm.image.store import Store
 from farm.network import host, links, namespaces
+from farm.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from farm.app.digests import check_digests
 from farm.app.host import require_root, writable_store
@@ -16,6 +15,7 @@ from farm.image.progress import Told
 from farm.matrix.load import load
 from farm.matrix.lockfile import Locked, lock_path, locked, moved, read_lock, render, unlocked
 from farm.model.distro import Distro, Image
+from farm.values import dataclass
 
 _REMEDY = "if that is meant, lock them anew with farm image lock"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from farm.app.earlier import went_on_s
 from farm.errors import UsageError
@@ -18,6 +18,7 @@ from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunInfo, RunRecord, Sample
 from farm.report.summary import Status, status
 from farm.report.text import line
+from farm.values import dataclass
 
 _SHOWN = 5
 _MISSING = "not there: the parts"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from farm.model.run import Asked, RunRecord
 from farm.report.ui import Ui as Ui  # whoever runs something takes it from here
+from farm.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

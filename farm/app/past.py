@@ -6,7 +6,6 @@ import os
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from farm.app.folder import JOURNAL, find_run, is_live
 from farm.app.nearest import no_job
@@ -14,6 +13,7 @@ from farm.errors import UsageError
 from farm.journal import queries
 from farm.model.paths import safe_name
 from farm.model.run import JobRecord, RunInfo
+from farm.values import dataclass
 
 _LOG = re.compile(r"([0-9]+)\.log")
 _LOOK_EVERY_S = 0.1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from farm.app.nearest import no_job
 from farm.app.options import RunOptions
@@ -20,6 +20,7 @@ from farm.model.run import Asked
 from farm.schedule import order
 from farm.schedule.needs import closure
 from farm.schedule.repeat import first_id, part, repeated
+from farm.values import dataclass
 
 _SHOWN = 10
 

@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from farm.app.distros import find_distro
 from farm.app.folder import new_run_id
@@ -22,6 +22,7 @@ from farm.image.store import RemovedError, Store
 from farm.model.distro import Distro, Image
 from farm.model.limits import Limits
 from farm.model.paths import host_name
+from farm.values import dataclass
 
 _LOGIN = ("/bin/sh", "-c", "command -v bash >/dev/null && exec bash -l; exec sh -l")
 

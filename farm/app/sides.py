@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from farm.app.folder import JOURNAL, find_run, run_ids
@@ -18,6 +17,7 @@ from farm.journal.history_file import FILE
 from farm.journal.history_reader import HistoryReader, reading
 from farm.model.outcome import Outcome
 from farm.schedule.repeat import first_id
+from farm.values import dataclass
 
 if TYPE_CHECKING:
     from farm.model.run import JobRecord, RunRecord

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
 
 from farm.errors import FarmError
 from farm.image.building import BuildError
 from farm.model.paths import safe_name
 from farm.report.logs import tail
+from farm.values import dataclass
 
 _LOG_LINES = 20
 

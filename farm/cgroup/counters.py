@@ -10,8 +10,11 @@ _Number = TypeVar("_Number", int, float)
 _Value = TypeVar("_Value")
 
 
-def since(before: Usage, now: Usage) -> Usage:
-    """What was used between two readings of counters that only grow; the peak is the second reading's own."""
+def since(before: Usage, now: Usage, *, limit_hits: int | None = None) -> Usage:
+    """What was used between two readings of counters that only grow; the peak is the second reading's own.
+
+    ``limit_hits`` where the readings have none.
+    """
     return Usage(
         cpu_s=_less(now.cpu_s, before.cpu_s),
         memory_peak_bytes=now.memory_peak_bytes,
@@ -19,7 +22,7 @@ def since(before: Usage, now: Usage) -> Usage:
         throttled_periods=_less(now.throttled_periods, before.throttled_periods),
         oom_kills=_less(now.oom_kills, before.oom_kills),
         pids_refused=_less(now.pids_refused, before.pids_refused),
-        limit_hits=_less(now.limit_hits, before.limit_hits),
+        limit_hits=limit_hits if now.limit_hits is None else _less(now.limit_hits, before.limit_hits),
     )
 
 

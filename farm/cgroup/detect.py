@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 from farm.cgroup import files, folder, hierarchy
 from farm.cgroup.base import Manager
@@ -12,6 +11,7 @@ from farm.cgroup.v1 import V1Manager
 from farm.cgroup.v2 import V2Manager
 from farm.errors import KernelError
 from farm.kernel import proc
+from farm.values import dataclass
 
 FOLDER = "farm"
 

@@ -1,7 +1,4 @@
-"""Reading and writing the small files of a control group: open, one call, close; no descriptor is kept.
-
-A descriptor kept open per counter would cost more than it saves: every fork of the zygote copies the whole table.
-"""
+"""Reading and writing the small files of a control group: open, one call, close; ``kept`` is for what is read often."""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ import errno
 import fcntl
 import os
 import time
-from dataclasses import dataclass
 
 from farm.cgroup import files, members
 from farm.errors import KernelError
+from farm.values import dataclass
 
 _MOST_TRIES = 100
 _POLL_S = 0.002

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from farm.kernel.proc import Mount
+from farm.values import dataclass
 
 CONTROLLERS = ("cpu", "cpuacct", "memory", "pids", "freezer", "blkio")
 """The v1 controllers the farm uses. Not cpuset: a new one admits nobody until cpus and mems were copied into it."""

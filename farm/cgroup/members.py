@@ -77,8 +77,11 @@ def kill_all(path: str) -> None:
         killed |= fresh
 
 
-def has_subgroups(path: str) -> bool:
-    """There are groups below ``path``: a directory of this file system has two links and one more for each in it."""
+def has_subgroups(path: str | int) -> bool:
+    """There are groups below ``path``, or the directory of that descriptor.
+
+    A directory of this file system has two links and one more for each in it.
+    """
     try:
         return os.stat(path).st_nlink > 2
     except FileNotFoundError:

@@ -11,14 +11,16 @@ whose writers wait for an RCU grace period and stop every fork of the host meanw
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from farm.cgroup import counters, files, folder, members, v1_settings
 from farm.cgroup.base import LEFTOVER_BYTES, Group
 from farm.cgroup.hierarchy import CONTROLLERS, Hierarchy
+from farm.cgroup.kept import Allowance, KeptFiles
 from farm.cgroup.pool import Pool
 from farm.kernel.proc import parse_keyed
 from farm.model.limits import Limits, Usage
+from farm.values import dataclass
 
 _NEAR_BYTES = 4 << 20  # what may still have been asked for when the limit was met
 
@@ -34,27 +36,34 @@ class Place:
 
 
 class V1Group:
-    """A container's directories, one a hierarchy. Owns no descriptor."""
+    """A container's directories, one a hierarchy. Owns what ``KeptFiles`` keeps of them, until ``remove``."""
 
     __slots__ = (
+        "_all_tasks",
         "_before",
         "_dirs",
         "_final",
         "_frozen",
+        "_kept",
         "_path",
-        "_places",
         "_refused_before_kill",
         "_set",
+        "_sources",
         "_stale",
+        "_tasks",
         "limits",
     )
 
     reusable = True
     v2_fd = -1
 
-    def __init__(self, places: tuple[Place, ...], name: str) -> None:
-        self._places = places
+    def __init__(self, places: tuple[Place, ...], name: str, given: Allowance) -> None:
+        self._kept = KeptFiles(given)
         self._dirs = tuple(f"{place.folder.path}/{name}" for place in places)
+        self._all_tasks = tuple(f"{path}/tasks" for path in self._dirs)
+        # blkio's is entered only where a weight is asked for: it costs as much as any.
+        self._tasks = tuple(f"{place.folder.path}/{name}/tasks" for place in places if place.controllers != ("blkio",))
+        self._sources = _sources(places, self._dirs)
         self._path = {
             file: f"{path}/{file}" for place, path in zip(places, self._dirs, strict=True) for file in place.files
         }
@@ -81,16 +90,11 @@ class V1Group:
 
     def task_files(self) -> tuple[str, ...]:
         """See ``Group.task_files``. The pids hierarchy comes first: whoever is in any is in that one."""
-        return tuple(f"{path}/tasks" for path in self._joined())
+        return self._tasks if self.limits.io_weight is None else self._all_tasks
 
     def view_sources(self) -> tuple[tuple[str, str], ...]:
         """See ``Group.view_sources``."""
-        sources: list[tuple[str, str]] = []
-        for place, path in zip(self._places, self._dirs, strict=True):
-            sources.append((path, place.name))
-            if "," in place.name:
-                sources.extend((place.name, link) for link in place.name.split(","))
-        return tuple(sources)
+        return self._sources
 
     def freeze(self, *, frozen: bool) -> None:
         """See ``Group.freeze``; does nothing without the freezer controller."""
@@ -121,11 +125,10 @@ class V1Group:
             self._final = now  # somebody ran and is gone: a group holds one container, so nothing is added any more
         if self._refused_before_kill is not None:
             now = replace(now, pids_refused=self._refused_before_kill)
-        used = counters.since(self._before, now)
-        if used.memory_peak_bytes is None:
-            return used
         # memory.failcnt counts nothing where the sum with swap has the same limit, which is met first then.
-        return replace(used, limit_hits=int(used.memory_peak_bytes + _NEAR_BYTES >= self.limits.memory_bytes))
+        peak = now.memory_peak_bytes
+        met = None if peak is None else int(peak + _NEAR_BYTES >= self.limits.memory_bytes)
+        return counters.since(self._before, now, limit_hits=met)
 
     def memory_bytes(self) -> int | None:
         """See ``Group.memory_bytes``."""
@@ -138,12 +141,12 @@ class V1Group:
 
     def reset(self) -> bool:
         """See ``Pooled.reset``."""
-        if not self._is_empty() or (self._dirs and members.has_subgroups(self._dirs[0])):
+        if not self._is_empty() or (self._dirs and self._kept.has_subgroups(self._dirs[0])):
             return False
         if "memory.max_usage_in_bytes" in self._path:
-            if int(files.read(self._path["memory.usage_in_bytes"])) > LEFTOVER_BYTES:
+            self._kept.write(self._path["memory.max_usage_in_bytes"], "0")
+            if int(self._kept.read(self._path["memory.max_usage_in_bytes"])) > LEFTOVER_BYTES:  # the usage, from now on
                 return False
-            files.write(self._path["memory.max_usage_in_bytes"], "0")
         if self._frozen:
             self.freeze(frozen=False)
         self._before = self._final or self._read()
@@ -153,33 +156,26 @@ class V1Group:
 
     def remove(self) -> bool:
         """See ``Pooled.remove``."""
+        self._kept.close()
         gone = [folder.remove_tree(path, deadline_s=0.0) for path in self._dirs]
         return all(gone)
 
-    def _joined(self) -> tuple[str, ...]:
-        """The directories a container enters: blkio's only where a weight is asked for, it costs as much as any."""
-        if self.limits.io_weight is not None:
-            return self._dirs
-        return tuple(
-            path for place, path in zip(self._places, self._dirs, strict=True) if place.controllers != ("blkio",)
-        )
-
     def _is_empty(self) -> bool:
         if "pids.current" in self._path:  # counts zombies too, and what is in groups below
-            return files.read(self._path["pids.current"]) == "0\n"
+            return self._kept.read(self._path["pids.current"]) == "0\n"
         return not any(members.pids(path) for path in self._dirs)
 
     def _read(self) -> Usage:
         """The counters as they stand."""
-        path = self._path
-        cpu = parse_keyed(files.read(path["cpu.stat"])) if "cpu.stat" in path else {}
-        memory = parse_keyed(files.read(path["memory.oom_control"])) if "memory.oom_control" in path else {}
-        pids = parse_keyed(files.read(path["pids.events"])) if "pids.events" in path else {}
+        path, read = self._path, self._kept.read
+        cpu = parse_keyed(read(path["cpu.stat"])) if "cpu.stat" in path else {}
+        memory = parse_keyed(read(path["memory.oom_control"])) if "memory.oom_control" in path else {}
+        pids = parse_keyed(read(path["pids.events"])) if "pids.events" in path else {}
         peak, time = path.get("memory.max_usage_in_bytes"), path.get("cpuacct.usage")
         throttled_ns = cpu.get("throttled_time")
         return Usage(
-            cpu_s=int(files.read(time)) / 1e9 if time else None,
-            memory_peak_bytes=int(files.read(peak)) if peak else None,
+            cpu_s=int(read(time)) / 1e9 if time else None,
+            memory_peak_bytes=int(read(peak)) if peak else None,
             throttled_s=throttled_ns / 1e9 if throttled_ns is not None else None,
             throttled_periods=cpu.get("nr_throttled"),
             oom_kills=memory.get("oom_kill"),
@@ -187,10 +183,20 @@ class V1Group:
         )
 
 
+def _sources(places: tuple[Place, ...], dirs: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """See ``Group.view_sources``."""
+    found: list[tuple[str, str]] = []
+    for place, path in zip(places, dirs, strict=True):
+        found.append((path, place.name))
+        if "," in place.name:
+            found.extend((place.name, link) for link in place.name.split(","))
+    return tuple(found)
+
+
 class V1Manager:
     """The groups of one run in v1 hierarchies; see ``Manager``."""
 
-    __slots__ = ("_made", "_places", "_pool", "lacks")
+    __slots__ = ("_allowance", "_made", "_places", "_pool", "lacks")
 
     mode = "v1"
 
@@ -207,6 +213,7 @@ class V1Manager:
             raise
         self._places = tuple(places)
         self._made = 0
+        self._allowance = Allowance()
         self._pool = Pool(self._make)
         self.lacks = v1_settings.lacks(frozenset().union(*(place.files for place in places)))
 
@@ -231,9 +238,10 @@ class V1Manager:
 
     def close(self) -> None:
         """See ``Manager.close``."""
+        self._allowance.close()
         places, self._places = self._places, ()
         folder.close_all(tuple(place.folder for place in places))
 
     def _make(self) -> V1Group:
         self._made += 1
-        return V1Group(self._places, folder.group_name(self._made))
+        return V1Group(self._places, folder.group_name(self._made), self._allowance)

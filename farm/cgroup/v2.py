@@ -16,6 +16,7 @@ import os
 
 from farm.cgroup import counters, files, folder, members, v2_settings
 from farm.cgroup.base import LEFTOVER_BYTES, Group
+from farm.cgroup.kept import Allowance, KeptFiles
 from farm.cgroup.pool import Pool
 from farm.errors import KernelError
 from farm.kernel.proc import parse_keyed
@@ -23,12 +24,25 @@ from farm.model.limits import Limits, Usage
 
 
 class V2Group:
-    """A container's directory. Owns its descriptor, and that of memory.peak where the group is used again."""
+    """A container's directory. Owns its descriptor, and where it is used again that of memory.peak and ``KeptFiles``."""
 
-    __slots__ = ("_before", "_files", "_frozen", "_path", "_peak_fd", "_set", "_stale", "limits", "reusable", "v2_fd")
+    __slots__ = (
+        "_before",
+        "_files",
+        "_frozen",
+        "_kept",
+        "_path",
+        "_peak_fd",
+        "_set",
+        "_stale",
+        "limits",
+        "reusable",
+        "v2_fd",
+    )
 
-    def __init__(self, path: str, present: frozenset[str], *, peak_resets: bool) -> None:
+    def __init__(self, path: str, present: frozenset[str], given: Allowance, *, peak_resets: bool) -> None:
         self._path = path
+        self._kept = KeptFiles(given)
         self._files = present
         self._set: dict[str, str] = {}
         self._stale = True
@@ -91,9 +105,9 @@ class V2Group:
 
     def reset(self) -> bool:
         """See ``Pooled.reset``."""
-        if "populated 0\n" not in files.read(f"{self._path}/cgroup.events") or members.has_subgroups(self._path):
+        if "populated 0\n" not in self._kept.read(f"{self._path}/cgroup.events") or members.has_subgroups(self.v2_fd):
             return False
-        if "memory.current" in self._files and int(files.read(f"{self._path}/memory.current")) > LEFTOVER_BYTES:
+        if "memory.current" in self._files and int(self._kept.read(f"{self._path}/memory.current")) > LEFTOVER_BYTES:
             return False
         if self._peak_fd >= 0:
             os.write(self._peak_fd, b"reset")
@@ -111,6 +125,7 @@ class V2Group:
 
     def let_go(self) -> None:
         """Close the descriptors; may be called twice."""
+        self._kept.close()
         for fd in (self.v2_fd, self._peak_fd):
             if fd >= 0:
                 os.close(fd)
@@ -119,9 +134,10 @@ class V2Group:
     def _read(self) -> Usage:
         """The counters as they stand."""
         path = self._path
-        cpu = parse_keyed(files.read(f"{path}/cpu.stat"))
-        memory = parse_keyed(files.read(f"{path}/memory.events")) if "memory.events" in self._files else {}
-        pids = parse_keyed(files.read(f"{path}/pids.events")) if "pids.events" in self._files else {}
+        read = self._kept.read if self.reusable else files.read
+        cpu = parse_keyed(read(f"{path}/cpu.stat"))
+        memory = parse_keyed(read(f"{path}/memory.events")) if "memory.events" in self._files else {}
+        pids = parse_keyed(read(f"{path}/pids.events")) if "pids.events" in self._files else {}
         throttled_us = cpu.get("throttled_usec")
         return Usage(
             cpu_s=cpu["usage_usec"] / 1e6,
@@ -142,7 +158,7 @@ class V2Group:
 class V2Manager:
     """The groups of one run in the unified hierarchy at ``path``; see ``Manager``."""
 
-    __slots__ = ("_files", "_folder", "_groups", "_groups_made", "_peak_resets", "_pool", "lacks")
+    __slots__ = ("_allowance", "_files", "_folder", "_groups", "_groups_made", "_peak_resets", "_pool", "lacks")
 
     mode = "v2"
 
@@ -159,6 +175,7 @@ class V2Manager:
             raise
         self._peak_resets = _peak_resets(f"{self._folder.path}/memory.peak")
         self._groups_made = 0
+        self._allowance = Allowance()
         self._pool = Pool(self._make)
         self.lacks = v2_settings.lacks(self._files)
 
@@ -193,7 +210,7 @@ class V2Manager:
         assert self._folder is not None, "closed"
         self._groups_made += 1
         path = f"{self._folder.path}/{folder.group_name(self._groups_made)}"
-        group = V2Group(path, self._files, peak_resets=self._peak_resets)
+        group = V2Group(path, self._files, self._allowance, peak_resets=self._peak_resets)
         self._groups = [*(each for each in self._groups if each.v2_fd >= 0), group]
         return group
 

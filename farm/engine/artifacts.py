@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from dataclasses import dataclass
 
 from farm.engine.collect import Collector
 from farm.engine.mask import Mask
@@ -13,6 +12,7 @@ from farm.kernel.userns import IdMap
 from farm.model.artifact import Artifact
 from farm.model.outcome import Outcome
 from farm.model.rules import Artifacts, When
+from farm.values import dataclass
 
 _GOOD = frozenset({Outcome.PASSED, Outcome.XFAILED})
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from farm.engine.deadline import Deadline, ran_past
 from farm.engine.log import LogCapture
 from farm.engine.verdict import describe_status
 from farm.launcher.container import Container, Ended, Message
 from farm.model.job import Job
+from farm.values import dataclass
 
 SCRIPT_LIMIT_S = 300.0
 """How long each of ``always`` and ``debug`` may take."""

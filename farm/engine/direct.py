@@ -7,6 +7,7 @@ always done. Where it cannot be started the shell is, and says why in its own wo
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 
@@ -15,6 +16,7 @@ _HARMLESS = re.compile(r"-[eu]+")  # not -x, which would print the command, nor 
 _COMMAND = re.compile(r"/[A-Za-z0-9_./+-]+(?: +[A-Za-z0-9_./:=,@%+-]+)*")
 
 
+@functools.lru_cache(maxsize=64)
 def words(argv: tuple[str, ...], script: str) -> tuple[str, ...]:
     """What ``argv`` (a shell, its options, ``-c``, ``script``) comes to without the shell; empty where that is not plain."""
     if len(argv) < 3:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from types import TracebackType
 
 from farm.errors import FarmError
 from farm.model.job import Attempt, Failure
@@ -20,13 +19,23 @@ class StepError(Exception):
         self.cause = cause
 
 
-@contextlib.contextmanager
-def step(name: str) -> Iterator[None]:
-    """What fails inside becomes a ``StepError`` of that name: the kernel, the host, or a value the matrix let through."""
-    try:
-        yield
-    except (OSError, FarmError, ValueError) as error:
-        raise StepError(name, error) from error
+class step:  # noqa: N801 - it is read as a word: with step("launch")
+    """What fails inside becomes a ``StepError`` of that name: the kernel, the host, or a value the matrix let through.
+
+    A class, for every attempt has half a dozen, and a generator costs three times as much.
+    """
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(error, (OSError, FarmError, ValueError)):
+            raise StepError(self._name, error) from error
 
 
 def errored(work: Work, started_at: float, step: str, error: Exception) -> Attempt:

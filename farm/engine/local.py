@@ -123,6 +123,8 @@ class LocalEngine:
         self._running[work.job.id] = None
         self._logs[work.job.id] = log
         try:
+            if is_alone(work.job):
+                return await self._attempt(work, hidden, log, name, started_at, NOTHING)
             async with self._surrounded(work, hidden, log) as around:
                 return await self._attempt(work, hidden, log, name, started_at, around)
         except StepError as error:
@@ -164,9 +166,6 @@ class LocalEngine:
     async def _surrounded(self, work: Work, hidden: dict[str, str], log: LogCapture) -> AsyncIterator[Surroundings]:
         """What the attempt has beside its container, until the block ends. Raises ``StepError``."""
         job = work.job
-        if is_alone(job):
-            yield NOTHING
-            return
         with step("launch"):
             client = await self._zygote()
             check_opt_outs(job, user_namespace=self._user_namespace)

@@ -11,7 +11,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from farm.container.spec import LOOPBACK_HOSTS, NO_NETWORK, ContainerSpec
@@ -20,6 +20,7 @@ from farm.errors import FarmError
 from farm.model.build import Network
 from farm.network.fresh import fresh
 from farm.network.owned import owned_by
+from farm.values import dataclass
 
 if TYPE_CHECKING:
     from farm.network.forwarder import Forwarder

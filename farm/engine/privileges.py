@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from farm.engine.course import is_held
 from farm.errors import FarmError
 from farm.kernel import capability
@@ -10,7 +12,12 @@ from farm.model.job import Job
 
 def capabilities(job: Job) -> int:
     """What the container of ``job`` may have, as bits."""
-    added = capability.NAMES if job.privileged else job.cap_add
+    return _mask(capability.NAMES if job.privileged else job.cap_add)
+
+
+@functools.lru_cache(maxsize=64)
+def _mask(added: tuple[str, ...]) -> int:
+    """Most jobs of a run ask for the same."""
     return capability.mask(capability.DEFAULT) | capability.mask(added)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 
 from farm.container.spec import ContainerSpec
 from farm.engine import abi, direct
@@ -19,6 +18,7 @@ from farm.model.job import Job
 from farm.model.paths import host_name
 from farm.model.ports import Work
 from farm.model.service import Service
+from farm.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

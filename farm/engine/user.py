@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass
 
 from farm.errors import FarmError
 from farm.kernel.files import openat2
 from farm.model.distro import Overlay
+from farm.values import dataclass
 
 _MOST_BYTES = 16 << 20
 _MOST_ID = (1 << 32) - 2  # the highest one means "no change" to the kernel

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from farm.launcher.container import Ended
 from farm.model.job import Failure
 from farm.model.outcome import Outcome
 from farm.model.rules import Expect
+from farm.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

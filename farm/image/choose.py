@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from farm.errors import DiskError, GivenUpError, ImageError
 from farm.image.building import BuildError
@@ -22,6 +22,7 @@ from farm.model.distro import Distro, Image, Source, SourceKind
 from farm.model.machine import best
 from farm.model.ports import Builder
 from farm.model.reference import HOST
+from farm.values import dataclass
 
 _LIMITS = UnpackLimits()
 _FILES = (SourceKind.TARBALL, SourceKind.DIRECTORY)

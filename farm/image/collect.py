@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 
 from farm.errors import UsageError
 from farm.image.store import Store, Stored
+from farm.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
 
 from farm.image.peek import Tree
 from farm.image.release import Release, read_release
 from farm.model.distro import Facts
+from farm.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import requests
@@ -22,6 +21,7 @@ from farm.image.digests import content
 from farm.image.downloads import TAG, delete, locked
 from farm.image.progress import Progress
 from farm.image.unpacking import Stopped
+from farm.values import dataclass
 
 PATIENCE_S = (10.0, 30.0)
 """Seconds to wait for a connection, and for each further piece."""

@@ -30,7 +30,7 @@ _EMPTY = (
     ("run", 0o755), ("srv", 0o755), ("sys", 0o555), ("tmp", 0o1777), ("var", 0o755), ("var/cache", 0o755),
     ("var/lib", 0o755), ("var/log", 0o755), ("var/tmp", 0o1777),
 )  # fmt: skip
-_SECRET = re.compile(
+_SECRET = (
     r"g?shadow-?|passwd-|group-|sub[ug]id-?|.*\.key|.*_key|.*\.p12|.*\.pfx|.*\.jks|.*\.keytab|private|sudoers.*|auth\.conf.*"
     r"|pip\.conf|\.?netrc|\.npmrc|\.pgpass|machine-id|system-connections|credentials.*|.*\.credentials|wpa_supplicant.*"
     r"|wireguard|ssh_host_.*|\.ssh|\.gnupg|opasswd"
@@ -78,7 +78,7 @@ def secret(name: str, mode: int) -> bool:
     """Whether an entry of /etc is kept from containers: by its name, or because not everybody on the host may read it."""
     if stat.S_ISLNK(mode):
         return False
-    if _SECRET.fullmatch(name):
+    if re.fullmatch(_SECRET, name):  # compiled when there is a name, and then kept by re
         return True
     return unreadable(mode) or (stat.S_ISREG(mode) and not mode & 0o004)
 

@@ -21,11 +21,11 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from farm.errors import GivenUpError
 from farm.image.unpacking import Stopped
+from farm.values import dataclass
 
 NAME = "tree"
 _BESIDE = frozenset({NAME, "image.json"})

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 
 from farm.errors import ImageError
+from farm.values import dataclass
 
 INDEXES = (
     "application/vnd.oci.image.index.v1+json",

@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from farm.errors import ImageError
 from farm.image.advice import advice
@@ -30,6 +30,7 @@ from farm.model.distro import Image, Overlay
 from farm.model.limits import Limits
 from farm.model.ports import Builder
 from farm.model.reference import HOST
+from farm.values import dataclass
 
 _FORMAT = 1  # of what is made here: layers of another format are not taken for these
 _LAYERS = "layers"

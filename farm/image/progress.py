@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from farm.values import dataclass
 
 Progress: TypeAlias = Callable[[str, int, int | None], None]
 """Told of a name, the bytes that are there, and how many there will be (None: nobody knows); on the thread that fetches."""

@@ -18,11 +18,12 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any  # what JSON holds
 
 from farm.errors import ImageError
 from farm.model.distro import Facts, Image, Overlay
+from farm.values import dataclass
 
 _VERSION = 1
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
 
 from farm.image.peek import Tree
+from farm.values import dataclass
 
 _OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
 _NUMBER = re.compile(r"[0-9][\w.]*")

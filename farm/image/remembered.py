@@ -16,10 +16,10 @@ import json
 import os
 import platform
 import secrets
-from dataclasses import dataclass
 
 from farm.image.store import Store
 from farm.model.distro import Image, Source
+from farm.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

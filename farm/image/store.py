@@ -33,7 +33,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from farm.errors import ImageError, UsageError
@@ -44,6 +44,7 @@ from farm.image.locks import flock, is_at
 from farm.image.unpacking import Stopped
 from farm.kernel.files import syncfs
 from farm.model.distro import Image
+from farm.values import dataclass
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _RECORD = "image.json"

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from farm.errors import DiskError, GivenUpError, ImageError
@@ -22,6 +21,7 @@ from farm.image.limits import (
     UnpackLimits,
 )
 from farm.kernel.userns import IdMap
+from farm.values import dataclass
 
 _CODE = """
 import sys

@@ -9,9 +9,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from farm.model.outcome import Outcome
+from farm.values import dataclass
 
 RUNS = 30
 """Of the runs that had the job, so many are looked at."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from farm.journal import history_file
 from farm.journal.history_file import FILE as FILE
 from farm.journal.history_schema import free_number
+from farm.values import dataclass
 
 _WEIGHT = 0.4
 """Of the newest duration in what is expected: four runs later it counts for a twentieth."""
@@ -74,7 +74,7 @@ def record(
     run: str,
     started_at: float,
     results: Sequence[Result],
-    kind: Kind = Kind(),
+    kind: Kind = Kind(),  # noqa: B008 - it is frozen
     replaces: Sequence[str] = (),
 ) -> None:
     """Add the run ``run``, or replace what is known of it, and of the runs ``replaces``. Raises ``FarmError``."""

@@ -6,11 +6,11 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from farm.journal import history_file
 from farm.model.outcome import Outcome
+from farm.values import dataclass
 
 Row: TypeAlias = tuple[int, int, str, int, int | None]
 """A run's number, that of the repetition, an outcome, milliseconds, attempts: as they are in the file, where they are many."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from farm.journal.flakiness import RUNS, flakiness, together
 from farm.journal.history_reader import OUTCOMES, HistoryReader, PastRun, Row
 from farm.model.memory import Change, JobMemory, Memory, PastResult
 from farm.model.outcome import Outcome
+from farm.values import dataclass
 
 _TREND = 30
 

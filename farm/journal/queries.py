@@ -6,7 +6,6 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TypeVar
 
 from farm.errors import FarmError
@@ -16,6 +15,7 @@ from farm.journal.samples import thinned
 from farm.model.job import Attempt
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunInfo, RunRecord, Sample, UsedImage
+from farm.values import dataclass
 
 _REMEDY = "name the folder of a run of this version of farm"
 _DAMAGE = (sqlite3.Error, ValueError, TypeError, KeyError)

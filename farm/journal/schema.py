@@ -22,6 +22,8 @@ from farm.model import plain
 from farm.model.job import Attempt, Job
 from farm.model.run import RunInfo, Sample, UsedImage
 
+_ENCODE = json.JSONEncoder(default=plain.fields, separators=(",", ":")).encode
+
 VERSION = 3
 READABLE = frozenset({2, VERSION})
 
@@ -44,7 +46,7 @@ CREATE TABLE finish (duration_s REAL NOT NULL, status TEXT NOT NULL);
 
 def encode(value: RunInfo | Job | Attempt | UsedImage | Sample) -> str:
     """One of the model's values as JSON in ASCII, which keeps lone surrogates and NUL that SQLite's text would not."""
-    return json.dumps(value, default=plain.fields, separators=(",", ":"))
+    return _ENCODE(value)
 
 
 def encode_text(text: str) -> str:

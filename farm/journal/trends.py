@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from farm.journal.flakiness import RUNS, Flakiness, flakiness
 from farm.journal.history_reader import OUTCOMES, End, HistoryReader, PastRun, Row, end
 from farm.model.outcome import Outcome
+from farm.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

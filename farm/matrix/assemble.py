@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from farm.matrix import schema
 from farm.matrix.catalogue import GLOB, Catalogue, match_names, unmatched
@@ -17,6 +17,7 @@ from farm.matrix.scalars import NAME
 from farm.matrix.settings import Reading, layer, pace
 from farm.matrix.source import Place
 from farm.matrix.tree import MappingNode, Node, Scalar
+from farm.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

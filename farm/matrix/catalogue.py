@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from farm.matrix.check import nearest
@@ -25,6 +24,7 @@ from farm.matrix.source import SourceText
 from farm.matrix.tree import MappingNode, Node, Scalar, SequenceNode
 from farm.model.distro import Distro, Source, SourceKind
 from farm.model.reference import HOST
+from farm.values import dataclass
 
 GLOB = frozenset("*?[")
 _FEW = 40

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from farm.matrix.cascade import spec
 from farm.matrix.document import Exclude, Include, Spec, Test
 from farm.matrix.ids import axis_part, job_id
 from farm.matrix.source import Place
 from farm.model.rules import Shard
+from farm.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

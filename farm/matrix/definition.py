@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from farm.matrix.check import check
 from farm.matrix.distro_schema import CatalogueFile, DistroEntry
@@ -12,6 +11,7 @@ from farm.matrix.problems import MatrixError, Problem
 from farm.matrix.source import SourceText, read_source
 from farm.matrix.tree import MappingNode, Node, SequenceNode, compose
 from farm.model.distro import Distro, Source
+from farm.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any  # values of fields of Spec
 
 from farm.matrix.problems import Problem
@@ -13,6 +13,7 @@ from farm.model.distro import Distro
 from farm.model.limits import Limits
 from farm.model.mount import MountMode
 from farm.model.rules import Expect, Retries, When
+from farm.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

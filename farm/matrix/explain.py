@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from farm.matrix.cells import applying
 from farm.matrix.document import Matrix, Test
 from farm.matrix.source import Place
 from farm.model.job import Job
+from farm.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import yaml
 
@@ -25,6 +24,7 @@ from farm.matrix.source import read_source
 from farm.matrix.tree import compose
 from farm.model.distro import Distro, Image
 from farm.model.reference import HOST
+from farm.values import dataclass
 
 _HEAD = "# made by farm image lock; farm run --locked runs these images and no others\nversion: 1\n"
 

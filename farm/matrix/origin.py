@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pydantic_core import PydanticCustomError
@@ -18,6 +17,7 @@ from farm.matrix.tree import MappingNode, Node, Scalar, SequenceNode
 from farm.model.distro import Source, SourceKind
 from farm.model.recipe import Recipe
 from farm.model.reference import HOST, is_loopback, remote
+from farm.values import dataclass
 
 _KEYRINGS = ("the address of a key", "a package that holds the keys")
 ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst")

@@ -13,12 +13,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TypeAlias
 
 from farm.errors import UsageError
 from farm.model.job import Job
+from farm.values import dataclass
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<paren>[()])|(?P<quote>["'])(?P<quoted>.*?)(?P=quote)|(?P<word>[^\s()"']+)|(?P<end>$))"""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any  # values of fields of Spec
 
 from farm.matrix import schema
@@ -18,6 +17,7 @@ from farm.matrix.tree import MappingNode, Node
 from farm.model.mount import MountMode
 from farm.model.rules import Artifacts, Retries, When
 from farm.model.service import Healthcheck
+from farm.values import dataclass
 
 _AS_THEY_ARE = {
     "shell": "shell", "timeout": "timeout_s", "idle_timeout": "idle_timeout_s", "network": "network",

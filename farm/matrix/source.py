@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from farm.matrix.problems import MatrixError, Problem
+from farm.values import dataclass
 
 MAX_FILE_BYTES = 1 << 20
 _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # those of YAML 1.1, so that its marks agree

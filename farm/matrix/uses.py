@@ -7,11 +7,11 @@ methods, any axis may be meant; and so with ``env``, ``distro`` and ``job``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from jinja2 import nodes
 
 from farm.matrix.template import DICT_METHODS, GLOBALS, Scope, not_in, not_there
+from farm.values import dataclass
 
 _NO_FACTS = frozenset({"name", "tags"})
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from farm.matrix.cells import Cell
 from farm.matrix.facts import STAND_IN, awaited, told
 from farm.matrix.template import Scope
 from farm.model.distro import Facts
+from farm.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

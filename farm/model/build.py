@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from farm.model.distro import Overlay
 from farm.model.limits import Limits
+from farm.values import dataclass
 
 UPPER = "upper"
 """What a build leaves in ``scratch_dir``: the writable layer of ``overlays[0]`` as ``upper``, of the next as ``upper1``, ..."""

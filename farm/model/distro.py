@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from farm.model.recipe import Recipe
+from farm.values import dataclass
 
 
 class SourceKind(StrEnum):

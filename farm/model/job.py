@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from farm.model.artifact import Artifact
 from farm.model.build import Bind, Network
@@ -11,6 +11,7 @@ from farm.model.mount import Mount
 from farm.model.outcome import Outcome
 from farm.model.rules import Artifacts, Expect, Retries, Shard
 from farm.model.service import Service
+from farm.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from farm.model.outcome import Outcome
+from farm.values import dataclass
 
 
 class Change(StrEnum):

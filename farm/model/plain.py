@@ -39,9 +39,9 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin in (Union, types.UnionType):
         (only,) = (each for each in inner if each is not type(None))
-        return functools.partial(_optional, _reader(only))
+        return _as_it_is if _reader(only) is _as_it_is else functools.partial(_optional, _reader(only))
     if origin is tuple and inner[-1] is Ellipsis:
-        return functools.partial(_each, _reader(inner[0]))
+        return tuple if _reader(inner[0]) is _as_it_is else functools.partial(_each, _reader(inner[0]))
     if origin is tuple:
         return functools.partial(_in_turn, tuple(_reader(each) for each in inner))
     if isinstance(kind, type) and issubclass(kind, Enum):
@@ -51,7 +51,11 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
         return functools.partial(
             _built, cast("Callable[..., Any]", kind), {name: _reader(hint) for name, hint in hints.items()}
         )
-    return lambda given: given
+    return _as_it_is
+
+
+def _as_it_is(given: Any) -> Any:
+    return given
 
 
 def _optional(read: Callable[[Any], Any], given: Any) -> Any:
@@ -67,4 +71,9 @@ def _in_turn(readers: tuple[Callable[[Any], Any], ...], given: Any) -> tuple[Any
 
 
 def _built(kind: Callable[..., Any], readers: dict[str, Callable[[Any], Any]], given: Any) -> Any:
-    return kind(**{name: readers[name](item) for name, item in given.items() if name in readers})
+    found = {name: given[name] for name in readers if name in given}
+    for name, item in found.items():
+        read = readers[name]
+        if read is not _as_it_is:  # most are, and it is a call for each
+            found[name] = read(item)
+    return kind(**found)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from farm.model.build import Build
 from farm.model.distro import Image
 from farm.model.job import Attempt, Job
+from farm.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

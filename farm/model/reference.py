@@ -11,10 +11,10 @@ anything else                          a path of a tarball, of a directory, or o
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from farm.model.distro import Source, SourceKind
+from farm.values import dataclass
 
 HOST = "host"
 _OCI = "oci://"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from farm.model.outcome import Outcome
+from farm.values import dataclass
 
 
 class Expect(StrEnum):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from farm.model.distro import Facts
 from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
 from farm.model.rules import Shard
+from farm.values import dataclass
 
 BUILD_NOTE = "build"
 """The kind of a note of a command that failed to prepare an image."""

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+
+from farm.values import dataclass
 
 PORTS_A_BRIDGE = 250
 """The kernel gives a bridge 1,024 ports at most, and a /24 has 253 for containers."""

@@ -7,7 +7,6 @@ that made it, so that even SIGKILL leaves no rule of the farm's on the host.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -24,6 +23,7 @@ from pyroute2.netlink.nfnetlink.nftsocket import (
 )
 
 from farm.network.netlink import Request, attribute
+from farm.values import dataclass
 
 Expression = dict[str, Any]
 Match = tuple[Expression, ...]

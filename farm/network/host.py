@@ -19,13 +19,13 @@ import os
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from farm.errors import KernelError
 from farm.network import filters, ruleset
 from farm.network.links import PREFIX, dumped, list_links
 from farm.network.netlink import NETFILTER, Netlink
+from farm.values import dataclass
 
 GUARD = f"{PREFIX}guard"
 _LOCK = "/run/farm/network.lock"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address, ip_network
+
+from farm.values import dataclass
 
 _LINK_LOCAL = ip_network("169.254.0.0/16")
 _LOOPBACK = ip_address("127.0.0.1")

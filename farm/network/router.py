@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from farm.errors import FarmError, KernelError
@@ -33,6 +32,7 @@ from farm.network.fresh import current, fresh, inside
 from farm.network.links import PREFIX
 from farm.network.netlink import NETFILTER, ROUTE, Netlink
 from farm.network.tables import UPLINK, host_chains, router_chains
+from farm.values import dataclass
 
 _UPLINK, _FIRST_BRIDGE, _FIRST_PORT, _ETH0 = 2, 10, 1000, 1000  # indices of links, each in a namespace of ours
 _TABLE = "farm"

@@ -11,7 +11,6 @@ Dumps are read here, not by pyroute2: of others' rules there is more than it kno
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
 
 from pyroute2.netlink.nfnetlink.nftsocket import (
     NFT_MSG_DELRULE,
@@ -34,6 +33,7 @@ from farm.network.filters import (
 )
 from farm.network.links import PREFIX
 from farm.network.netlink import Netlink, Request, attributes
+from farm.values import dataclass
 
 _NAME = 1  # NFTA_TABLE_NAME
 _CHAIN_TABLE, _CHAIN_NAME, _CHAIN_HOOK, _CHAIN_POLICY = 1, 3, 4, 5

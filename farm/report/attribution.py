@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from itertools import combinations
 
 from farm.model.outcome import Outcome
@@ -15,6 +14,7 @@ from farm.report.fisher import log_tail
 from farm.report.signature import Signature, Signatures
 from farm.report.text import line
 from farm.report.traits import Trait, Traits, as_set
+from farm.values import dataclass
 
 _EXPLAINED = 100
 """Groups that causes are looked for, the largest first: what comes after them is odd ones, and each costs milliseconds."""

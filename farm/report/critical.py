@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from farm.model.job import Attempt
 from farm.model.run import JobRecord
+from farm.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

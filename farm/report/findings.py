@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from farm.values import dataclass
 
 CLAIM = 2.0
 """The score from which on a cause is claimed: once in a hundred such groups, at most, chance would do as well."""

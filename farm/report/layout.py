@@ -6,14 +6,13 @@ have run longest. They take half of the terminal at most; docs/ui.md promises wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rich.text import Text
 
 from farm.report import text as safe
 from farm.report.going import clock, in_use, left, waits
 from farm.schedule.standing import Standing
 from farm.units import format_bytes
+from farm.values import dataclass
 
 _LEAST_LINES, _MOST_ROWS = 6, 20
 _HEAD_CELLS = 50  # of what is said after the bar, which matters more
@@ -77,7 +76,7 @@ def room(lines: int, going: int) -> int:
     return max(1, min(_MOST_ROWS, _most(lines) - 4 - min(going, _most_going(lines))))
 
 
-def screen(moment: Moment, columns: int, lines: int, glyphs: Glyphs = Glyphs()) -> list[Text]:
+def screen(moment: Moment, columns: int, lines: int, glyphs: Glyphs = Glyphs()) -> list[Text]:  # noqa: B008 - frozen
     """At most half of the terminal's ``lines``, each narrower than its ``columns``."""
     cells = max(1, columns - 1)
     found = [_head(moment, cells, glyphs)] if moment.total else []

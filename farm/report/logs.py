@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import os
 import stat
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from farm.report import text
+from farm.values import dataclass
 
 TAIL_BYTES = 64 << 10
 _LINE_CHARACTERS = 2000

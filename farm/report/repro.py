@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 
@@ -50,5 +51,14 @@ def _first(job: Job) -> str:
 
 def _shortest(path: str, directory: str) -> str:
     """``path`` from ``directory`` where it lies below it."""
+    if os.path.isabs(path) and os.path.isabs(directory):
+        return _below(path, directory)
     inside = os.path.relpath(path, directory) if path and directory else ".."
+    return path if inside.startswith("..") else inside
+
+
+@functools.lru_cache(maxsize=8)
+def _below(path: str, directory: str) -> str:
+    """The same of absolute ones, wherever this process is: one answer for all jobs of a run."""
+    inside = os.path.relpath(path, directory)
     return path if inside.startswith("..") else inside

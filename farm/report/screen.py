@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TextIO
+
+from farm.values import dataclass
 
 _FALLBACK = (80, 24)
 

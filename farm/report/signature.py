@@ -14,9 +14,9 @@ kept, as they are the message.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
@@ -26,6 +26,7 @@ from farm.report import words
 from farm.report.logs import tail
 from farm.report.telling import may_tell, tells
 from farm.report.text import line
+from farm.values import dataclass
 
 _LINES = 100
 _BYTES = 8 << 10
@@ -35,7 +36,7 @@ _OF_THE_FARM = frozenset({Outcome.OOM, Outcome.ERROR, Outcome.XPASSED})
 _TRACEBACK = "traceback (most recent call last)"
 
 # One pass from left to right: of what begins at the same place the first counts. None repeats what may follow it.
-_FOLDED = re.compile(
+_FOLDED = (
     r"(?P<kept>\b(?:status|signal|code|errno)[ =:]{1,2}-?\d{1,3}\b|\berror \d{1,3}\b|\bx86_64\b|<[a-z]{1,8}>)"
     r"|(?P<uuid>\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b)"
     r"|(?P<run>\b\d{8}T\d{6}Z-[0-9a-f]{4}\b)"
@@ -50,9 +51,14 @@ _FOLDED = re.compile(
     r"|(?P<address>\b0[xX][0-9a-fA-F]+\b|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b|\[[0-9a-f:]{2,39}\]:\d{1,5}"
     r"|\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b)"
     r"|(?P<hex>\b(?=[0-9a-f]{0,64}[0-9])(?=[0-9a-f]{0,64}[a-f])[0-9a-f]{7,64}\b)"
-    r"|(?P<number>(?<![A-Za-z0-9])\d+(?:[.,]\d+)*|(?<=[A-Za-z])\d{4,})",
-    re.IGNORECASE,
+    r"|(?P<number>(?<![A-Za-z0-9])\d+(?:[.,]\d+)*|(?<=[A-Za-z])\d{4,})"
 )
+
+
+@functools.cache
+def _folded() -> re.Pattern[str]:
+    """Compiled when something has failed: that takes several milliseconds."""
+    return re.compile(_FOLDED, re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +120,7 @@ def folded(text: str, job: Job | None = None) -> str:
     """``text`` without what differs between runs, hosts and, given the ``job``, between jobs; folding again changes nothing."""
     for name, stands_for in _names(job) if job is not None else ():
         text = text.replace(name, stands_for)
-    return _FOLDED.sub(_place, " ".join(text.split()))
+    return _folded().sub(_place, " ".join(text.split()))
 
 
 def errors(lines: Sequence[str]) -> Iterator[str]:
@@ -159,7 +165,7 @@ def _place(found: re.Match[str]) -> str:
         case "kept":
             return found[0]
         case "tmp" if found["name"]:
-            return f"<tmp>/{_FOLDED.sub(_place, found['name'])}"
+            return f"<tmp>/{_folded().sub(_place, found['name'])}"
         case "path":
             return "<path>/"
         case "took":

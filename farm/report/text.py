@@ -28,6 +28,8 @@ _HOSTILE_IN_LINE = re.compile(f"[\t\n{_HOSTILE}]")
 
 def line(text: str) -> str:
     """``text`` as one line that holds no control character: for names, reasons, attributes and terminals."""
+    if text.isascii() and text.isprintable():  # nearly all are, and there are dozens for each job
+        return text
     return _HOSTILE_IN_LINE.sub(_escape, text)
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from dataclasses import dataclass
 
 from farm.model.build import Network
 from farm.model.job import Attempt, Failure, Job
 from farm.model.run import RunInfo
 from farm.units import format_bytes, format_duration
+from farm.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

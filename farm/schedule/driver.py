@@ -1,7 +1,8 @@
 """Carries out what the scheduler decides: attempts as tasks of one event loop, each in the journal before it is told.
 
-Whatever happens between two turns of the loop is one batch: its starts go out first, then one commit of the journal
-covers all its ends, then the user hears of them.
+Whatever happens between two turns of the loop is one batch: its starts go out first. Ends are gathered for some
+milliseconds, for a commit costs as much as a tenth of a short job: then one commit of the journal covers them all, then
+the user hears of them.
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ Complete: TypeAlias = Callable[[Job, Image], Job | str]
 """A ``late`` job made whole for its image, or the reason why it is skipped; ``FarmError`` where it cannot be."""
 HandOn: TypeAlias = Callable[[Job, Mapping[str, int]], Job]
 """A job that may see what those it needs left, given by id with the attempt that was good."""
+
+
+_GATHER_S = 0.005
 
 
 class Journal(Protocol):
@@ -108,6 +112,7 @@ class Driver:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: set[asyncio.TimerHandle] = set()
         self._wake = asyncio.Event()
+        self._telling: asyncio.TimerHandle | None = None
         self._bug: BaseException | None = None
         self.outcomes: dict[str, Outcome] = {}
         self.exhausted = 0
@@ -170,12 +175,15 @@ class Driver:
                 await self._wake.wait()
                 self._wake.clear()
                 if self._bug is not None:
+                    self._tell()
                     raise self._bug
                 events, self._events = self._events, []
                 for event in events:
                     self._carry_out(event)
-                self._tell()
+                self._tell_in_time()
         finally:
+            if self._telling is not None:
+                self._telling.cancel()
             for timer in self._timers:
                 timer.cancel()
             for task in self._tasks:
@@ -260,8 +268,24 @@ class Driver:
         code = None if attempt.wait_status is None else os.waitstatus_to_exitcode(attempt.wait_status)
         self._post(AttemptEnded(work.job.id, attempt.outcome, attempt.reason, code, exhausted(attempt)))
 
+    def _tell_in_time(self) -> None:
+        """Now, or when the first that waits has waited long enough.
+
+        Now where nothing is to be committed, and where an attempt is retried: its job may have ended another by then.
+        """
+        loop = asyncio.get_running_loop()
+        due = self._telling is not None and self._telling.when() <= loop.time()
+        kinds = {type(each) for each in self._news}
+        if due or self._done or Retry in kinds or not (self._ended or Finish in kinds):
+            self._tell()
+        elif self._telling is None:
+            self._telling = loop.call_later(_GATHER_S, self._wake.set)
+
     def _tell(self) -> None:
         """The journal first, the user after the commit."""
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
         news, self._news = self._news, []
         finished = [each for each in news if isinstance(each, Finish)]
         for attempt in self._ended:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from farm.model.job import ImageKey
 from farm.model.outcome import Outcome
+from farm.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

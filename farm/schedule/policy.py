@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from farm.model.job import Job
 from farm.model.limits import Limits
 from farm.units import format_bytes
+from farm.values import dataclass
 
 SLOTS_PER_CORE = 8
 CPU_OVERCOMMIT = 8.0

@@ -12,7 +12,7 @@ It ends at half the percentage. One job always may run, so that a run ends on an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from farm.values import dataclass
 
 MEMORY_PERCENT = 20.0
 IO_PERCENT = 60.0

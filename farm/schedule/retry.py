@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from farm.model.outcome import Outcome
 from farm.model.rules import Retries
 from farm.schedule.events import AttemptEnded
+from farm.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

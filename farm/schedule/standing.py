@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from farm.model.job import ImageKey
 from farm.schedule import policy
 from farm.schedule.policy import Budget, Demand
+from farm.values import dataclass
 
 
 class Why(Enum):

@@ -12,7 +12,6 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
 from farm.model.artifact import CaseOutcome
@@ -25,6 +24,7 @@ from farm.report.logs import tail
 from farm.report.places import line_of
 from farm.report.repro import repro
 from farm.report.text import body, line
+from farm.values import dataclass
 
 _LOG_LINES = 1000
 _EARLIER_LINES = 200

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from farm.model.distro import Facts
 from farm.model.outcome import Outcome
 from farm.model.run import JobRecord, RunRecord
 from farm.report import summary
 from farm.report.logs import TAIL_BYTES
+from farm.values import dataclass
 
 LOG_LINES = 200
 LOGS = 1000

@@ -8,7 +8,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from farm.values import dataclass
 
 MOST_LINES = 200
 """Of each log, from its end, that are compared."""

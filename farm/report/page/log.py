@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from farm.report import logs, text
 from farm.report.telling import first_error, tells
+from farm.values import dataclass
 
 _SEARCHED_BYTES = 4 << 20  # of the longest log whose lines are counted; longer ones are numbered from their end
 _AROUND = 3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from farm.model.job import Attempt
 from farm.model.run import JobRecord, RunRecord
@@ -11,6 +10,7 @@ from farm.report import summary, words
 from farm.report.findings import Group
 from farm.report.logs import Tail, tail
 from farm.report.page.marks import GLYPHS, NOT_RUN
+from farm.values import dataclass
 
 CARDS = 100
 LINES = 20

@@ -44,7 +44,7 @@ def test_a_file_in_the_place_of_the_folder_is_a_usage_error(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("hard", "slots", "allowed", "soft"), [(4096, 300, 300, 2828), (512, 300, 42, 512), (4096, 2, 2, 256)]
+    ("hard", "slots", "allowed", "soft"), [(4096, 300, 300, 3020), (512, 300, 35, 512), (4096, 2, 2, 338)]
 )
 def test_descriptors_are_raised_as_far_as_jobs_need_them(hard: int, slots: int, allowed: int, soft: int) -> None:
     if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < hard:

@@ -97,10 +97,11 @@ def driven(
     engine: FakeEngine,
     jobs: list[Job] | int = 3,
     also: Callable[[Driver], None] = lambda driver: None,
+    recorder: Recorder | None = None,
     **more: object,
 ) -> Recorder:
     """What was said of a whole run of ``jobs``, or of that many; ``also`` is called once the image is there."""
-    recorder = Recorder()
+    recorder = recorder or Recorder()
     made = [make_job(str(n)) for n in range(jobs)] if isinstance(jobs, int) else jobs
 
     async def go() -> None:
@@ -119,6 +120,31 @@ def test_an_attempt_is_committed_before_it_is_told() -> None:
         kept = recorder.said.index(("attempt 1", job_id))
         told = recorder.said.index(("finished passed", job_id))
         assert ("commit", "") in recorder.said[kept:told]
+
+
+def test_ends_that_follow_each_other_at_once_are_one_commit() -> None:
+    recorder = driven(FakeEngine(), jobs=60)
+    assert [what for what, _ in recorder.said].count("finished passed") == 60
+    assert [what for what, _ in recorder.said].count("commit") < 30  # two run at once: one each, were they not gathered
+
+
+def test_an_end_is_told_while_others_still_run() -> None:
+    class Patient(FakeEngine):
+        """Its second job ends when the first has been told of."""
+
+        async def run(self, work: Work) -> Attempt:
+            if work.job.id == "1":
+                await told.wait()
+            return passes(work)
+
+    class Told(Recorder):
+        def finished(self, job: Job, outcome: Outcome, reason: str, attempt: Attempt | None) -> None:
+            super().finished(job, outcome, reason, attempt)
+            told.set()
+
+    told = asyncio.Event()
+    recorder = driven(Patient(), jobs=2, recorder=Told())
+    assert [each for what, each in recorder.said if what == "finished passed"] == ["0", "1"]
 
 
 def test_every_attempt_is_kept_and_told() -> None:
