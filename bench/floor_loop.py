@@ -30,7 +30,7 @@ _REST_S = 0.0005  # a group may be busy for some milliseconds after its last pro
 
 def main() -> None:
     """Get ready as the first message says, then live as often as each further one says."""
-    for reserved in (*numbers.RESERVED, numbers.CONTROL):
+    for reserved in (*numbers.RESERVED, numbers.CONTROL, *numbers.STDIO):
         os.dup2(1, reserved, inheritable=False)
     ground.lift_limits()
     views, id_map, binds, bpf = marshal.load(sys.stdin.buffer)
