@@ -71,6 +71,12 @@ def _farm_folders(root: str) -> list[str]:
     return [f"{path}{root}/{FOLDER}" for path in ([found.v2, *paths] if found.v2 else paths)]
 
 
+def mount_points() -> tuple[str, ...]:
+    """Where the hierarchies are mounted that groups are made in."""
+    found = _layout("")
+    return (*(each.path for each in found.v1), *((found.v2,) if found.v2 else ()))
+
+
 def _layout(root: str) -> hierarchy.Layout:
     """The hierarchies to use on this host."""
     found = hierarchy.layout(proc.mounts())

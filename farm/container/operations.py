@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from farm.container.spec import MountPoint
+from farm.values import dataclass
 
 SCRATCH = "/c"
 ROOT = "/c/root"

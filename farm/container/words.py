@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 
 from farm.container.setup import METHODS
 from farm.errors import FarmError, KernelError
 from farm.kernel import mount
+from farm.values import dataclass
 
 try:
     import pyseccomp

@@ -11,20 +11,20 @@ import signal
 import stat
 import subprocess
 import sys
-from dataclasses import dataclass
 
 from farm.cgroup import detect
 from farm.cgroup.base import Group, Manager
 from farm.container import numbers, plan, program, words
 from farm.container.spec import ContainerSpec, Host
 from farm.errors import FarmError, KernelError
-from farm.kernel import proc, sockets
+from farm.kernel import sockets
 from farm.kernel.userns import IdMap
 from farm.launcher import wire
 from farm.launcher.container import Container
 from farm.launcher.ground import view
 from farm.model.build import Network
 from farm.model.job import Failure
+from farm.values import dataclass
 
 _MESSAGE_BYTES = 1 << 16
 _FAREWELL_S = 10.0
@@ -89,7 +89,7 @@ class Client:
         except BaseException:
             ready.cancel()  # nobody waits for it
             raise
-        binds = tuple(each.mount_point for each in proc.mounts() if each.fstype in ("cgroup", "cgroup2"))
+        binds = detect.mount_points()
         id_map = (self._id_map.base, self._id_map.count) if self._id_map is not None else None
         self._send(wire.CONFIGURE, marshal.dumps((self._given, id_map, binds)))
         reason, self._data_address = await ready

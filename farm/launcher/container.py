@@ -9,7 +9,6 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from farm.cgroup.base import Group
 from farm.container.words import Piece, failed
@@ -17,6 +16,7 @@ from farm.kernel import sockets
 from farm.launcher.wire import told
 from farm.model.job import Failure
 from farm.model.limits import Usage
+from farm.values import dataclass
 
 _MESSAGE_BYTES = 1 << 16
 _MAIN = 0

@@ -167,3 +167,28 @@ def test_groups_that_the_farm_did_not_make_are_let_be(made, run_name, slowdown):
 def test_missing_names_what_the_host_lacks(manager):
     assert all(sentence.startswith("no ") for sentence in manager.missing)
     assert manager.mode in ("v1", "v2", "hybrid")
+
+
+_NESTED = """
+import os, sys
+sys.path.insert(0, {path!r})
+from farm.cgroup import detect
+from farm.kernel import mount, process
+process.unshare(process.CLONE_NEWNS)
+mount.mount("", "/", flags=mount.MS_REC | mount.MS_PRIVATE)
+for point in detect.mount_points():
+    mount.mount(point + {below!r}, point + {below!r}, flags=mount.MS_BIND)
+print(*detect.mount_points())
+"""
+
+
+def test_hierarchies_mounted_once_more_inside_themselves_are_used_once(run_name):
+    """The zygote gets a mount of each that is used: one within another could not be made there."""
+    manager = detect.open_hierarchies(run_name)
+    try:
+        code = _NESTED.format(path=os.path.dirname(os.path.dirname(detect.__file__)) + "/..", below="/farm")
+        done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
+    finally:
+        manager.close()
+    assert done.stdout.split() == list(detect.mount_points())
+    assert detect.mount_points()
