@@ -8,7 +8,7 @@ from farm.container.operations import AttachMount, MountDisk, Operation
 from farm.container.operations import Mount as MountStep
 from farm.container.plan import host, plan
 from farm.container.spec import ContainerSpec, MountPoint
-from farm.engine.local import hostname
+from farm.engine.environment import hostname
 from farm.kernel import capability
 from farm.model.distro import Overlay
 from farm.model.job import Job

@@ -20,6 +20,9 @@ from farm.units import parse_bytes
 _DESCRIPTORS_A_JOB = 9
 """Open files for one live container: its pipe's ends, log, control socket and pidfd, its v2 group, what it keeps of its root,
 and one for its launch."""
+_DESCRIPTORS_A_PLAIN_JOB = 3
+"""The same of one that is launched at once and keeps nothing, where there is no v2 group: the pipe's one end, control socket,
+pidfd. What it has besides for a moment is counted in ``_DESCRIPTORS_OF_OUR_OWN``."""
 _DESCRIPTORS_A_SERVICE = 9  # three of them for what its healthcheck prints
 _DESCRIPTORS_OF_OUR_OWN = 128
 _FEWEST_DESCRIPTORS = 40
@@ -85,10 +88,16 @@ def views(rootfs_dir: str, images: Iterable[Image]) -> tuple[str, ...]:
     return (rootfs_dir, *sorted(outside))
 
 
-def descriptors_of(job: Job) -> int:
-    """Open files for one live container of ``job`` and those beside it: a network that is joined is one more."""
+def descriptors_of(job: Job, *, keeps: bool = False, v2: bool = True) -> int:
+    """Open files for one live container of ``job`` and those beside it: a network that is joined is one more.
+
+    ``keeps`` says that containers may be kept when their command has ended, ``v2`` that control groups are of the second kind.
+    """
     joins = bool(job.services) or job.network is Network.ISOLATED
-    return _DESCRIPTORS_A_JOB + joins + _DESCRIPTORS_A_SERVICE * len(job.services)
+    prepared = joins or bool(job.mounts) or job.limits.disk_bytes is not None
+    if prepared or keeps or job.always or job.debug or job.artifacts is not None:
+        return _DESCRIPTORS_A_JOB + joins + _DESCRIPTORS_A_SERVICE * len(job.services)
+    return _DESCRIPTORS_A_PLAIN_JOB + v2
 
 
 def raise_descriptors(slots: int, each: int = _DESCRIPTORS_A_JOB) -> int:

@@ -10,6 +10,7 @@ from dataclasses import replace
 import psutil
 
 from farm.app.host import descriptors_of, raise_descriptors
+from farm.cgroup import detect
 from farm.errors import UsageError
 from farm.model.job import Job
 from farm.model.run import Asked
@@ -18,10 +19,10 @@ from farm.schedule.policy import Budget, Reserve, Room
 from farm.units import format_bytes
 
 
-def room(asked: Asked, jobs: Sequence[Job], home: str) -> tuple[Budget, tuple[str, ...]]:
+def room(asked: Asked, jobs: Sequence[Job], home: str, *, keeps: bool) -> tuple[Budget, tuple[str, ...]]:
     """What may run at once, and what of ``-j`` the host does not allow. Raises ``UsageError`` where nothing is left.
 
-    Disks of jobs take their space in ``home``.
+    Disks of jobs take their space in ``home``; ``keeps`` says that containers may be kept when their command has ended.
     """
     cores, available_bytes = len(os.sched_getaffinity(0)), psutil.virtual_memory().available
     if asked.reserve_memory_bytes >= available_bytes or asked.reserve_cpus >= cores:
@@ -36,7 +37,9 @@ def room(asked: Asked, jobs: Sequence[Job], home: str) -> tuple[Budget, tuple[st
         reserve=Reserve(asked.reserve_cpus, asked.reserve_memory_bytes),
         room=Room(_free_bytes(home), _pids()),
     )
-    slots = raise_descriptors(min(given.slots, len(jobs)), max(map(descriptors_of, jobs), default=1))
+    v2 = detect.uses_v2()
+    most = max((descriptors_of(job, keeps=keeps, v2=v2) for job in jobs), default=1)
+    slots = raise_descriptors(min(given.slots, len(jobs)), most)
     notes = []
     if slots < min(given.slots, len(jobs)):
         counted = "one job" if slots == 1 else f"{slots} jobs"

@@ -130,7 +130,7 @@ class Run:
         images = dict(zip((each.name for each in first), found or (), strict=False))
         if self._lock is not None:
             lock.check(self._lock, first, images, supply.tried)
-        self._given, notes = room(self._asked, self._left, self._options.home)
+        self._given, notes = room(self._asked, self._left, self._options.home, keeps=bool(self._options.keep))
         shown = views(store.rootfs_dir, [each for each in images.values() if isinstance(each, Image)])
         kept = Kept() if self._options.keep else None
         engine = LocalEngine(run_id, run_dir, shown, self._id_map, scratch_dir=self._options.home, kept=kept)

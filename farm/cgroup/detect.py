@@ -77,6 +77,11 @@ def mount_points() -> tuple[str, ...]:
     return (*(each.path for each in found.v1), *((found.v2,) if found.v2 else ()))
 
 
+def uses_v2() -> bool:
+    """Groups are made in the unified hierarchy, alone or besides others."""
+    return bool(_layout("").v2)
+
+
 def _layout(root: str) -> hierarchy.Layout:
     """The hierarchies to use on this host."""
     found = hierarchy.layout(proc.mounts())

@@ -1,8 +1,10 @@
-"""The variables that a job's command has."""
+"""The variables that a job's command has, and what its host is called."""
 
 from __future__ import annotations
 
 from farm.engine.user import Identity
+from farm.model.job import Job
+from farm.model.paths import host_name
 from farm.model.ports import Work
 from farm.model.service import Service
 
@@ -37,3 +39,8 @@ def service_environment(work: Work, run_id: str, service: Service) -> tuple[tupl
         "PWD": "/",
     }
     return tuple({**given, **own}.items())
+
+
+def hostname(job: Job) -> str:
+    """A host name (RFC 1123, at most 63 characters) that says which distro and test this is."""
+    return host_name(f"{job.test}-{job.distro}")

@@ -16,7 +16,7 @@ from farm.engine.after import scripts
 from farm.engine.artifacts import Left
 from farm.engine.course import SCRIPT_LIMIT_S, Course, Script, is_held
 from farm.engine.disk import make_disk
-from farm.engine.environment import environment
+from farm.engine.environment import environment, hostname
 from farm.engine.failure import StepError, errored, step
 from farm.engine.glimpse import glimpse
 from farm.engine.idmaps import IdMaps
@@ -40,7 +40,7 @@ from farm.launcher.container import Container, Ended
 from farm.launcher.filter import compile_filter
 from farm.model.job import Attempt, Job
 from farm.model.outcome import Outcome
-from farm.model.paths import host_name, safe_name
+from farm.model.paths import safe_name
 from farm.model.ports import EngineInfo, Glimpse, Work
 
 LOG_CAP_BYTES = 64 << 20
@@ -111,6 +111,16 @@ class LocalEngine:
     async def run(self, work: Work) -> Attempt:
         """Run one attempt to its end; whatever happens to it is its outcome."""
         started_at = time.time()
+        self._running[work.job.id] = None
+        try:
+            if self._client is not None:
+                await self._client.room()
+            return await self._logged(work, started_at)
+        finally:
+            self._running.pop(work.job.id, None)
+            self._cancelled.discard(work.job.id)
+
+    async def _logged(self, work: Work, started_at: float) -> Attempt:
         name = f"logs/{safe_name(work.job.id)}/{work.number}.log"
         try:
             with step("secrets"):
@@ -120,7 +130,6 @@ class LocalEngine:
                 log = LogCapture(os.path.join(self._run_dir, name), self._log_cap_bytes, mask)
         except StepError as error:
             return errored(work, started_at, error.step, error.cause)
-        self._running[work.job.id] = None
         self._logs[work.job.id] = log
         try:
             if is_alone(work.job):
@@ -134,9 +143,7 @@ class LocalEngine:
             return errored(work, started_at, "capture log", error)
         finally:
             log.close()
-            self._running.pop(work.job.id, None)
             self._logs.pop(work.job.id, None)
-            self._cancelled.discard(work.job.id)
 
     def cancel(self, job_id: str) -> None:
         """Kill the running attempt of ``job_id``, which then ends as ``cancelled``."""
@@ -391,8 +398,3 @@ class LocalEngine:
             client.add_filter(len(self._filters) + 1, program or compile_filter(capabilities))
             self._filters[capabilities] = len(self._filters) + 1
         return self._filters[capabilities]
-
-
-def hostname(job: Job) -> str:
-    """A host name (RFC 1123, at most 63 characters) that says which distro and test this is."""
-    return host_name(f"{job.test}-{job.distro}")

@@ -16,7 +16,8 @@ _CHUNKS_A_TURN = 16  # so that one container's flood leaves the loop to the othe
 class LogCapture:
     """Reads a pipe into the file ``path``, which it makes, folders included; keeps the first ``cap_bytes``, counts the rest.
 
-    Owns the pipe's read end and the file. ``write_fd`` is the pipe's other end, for the container: hand it over, then
+    Owns the pipe's read end; the file is open only while something is written, for thousands of logs say nothing for long, and
+    what one process may have open is limited. ``write_fd`` is the pipe's other end, for the container: hand it over, then
     ``close_write``. What comes past the cap, or when the disk is full, is read and thrown away, so that the command neither
     blocks nor gets SIGPIPE. What ``mask`` covers never reaches the file. ``heard_s`` is when something came last, on the
     loop's clock.
@@ -50,7 +51,8 @@ class LogCapture:
         self.kept_bytes = 0
         self.lost_bytes = 0
         _make_folder(os.path.dirname(path))
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644))
+        self._file = -1
         self._read_fd, self.write_fd = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._read_fd, False)
         self._error: OSError | None = None
@@ -117,8 +119,8 @@ class LogCapture:
             # Always: who waited for the end may have been cancelled, and the end with it, while the loop goes on listening.
             self._loop.remove_reader(self._read_fd)
             os.close(self._read_fd)
-            os.close(self._file)
             self._read_fd = -1
+        self._rest()
 
     def _read(self) -> bool:
         """Take in what is there, a good piece at most; False where there is no more now."""
@@ -135,7 +137,15 @@ class LogCapture:
                 self._keep(data if self.mask is None else self.mask.feed(data))
         except BlockingIOError:
             return False
+        finally:
+            self._rest()
         return True
+
+    def _rest(self) -> None:
+        """Close the file until there is something more to write."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
     def _mark_lost(self) -> None:
         lost, self._lost_since = self.lost_bytes - self._lost_since, self.lost_bytes
@@ -155,6 +165,8 @@ class LogCapture:
         if data:
             self._ends_line = data.endswith(b"\n")
         try:
+            if data and self._file < 0:
+                self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
             while data:
                 written = os.write(self._file, data)
                 self.kept_bytes += written

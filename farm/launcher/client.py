@@ -64,6 +64,8 @@ class Client:
         self._data_address = 0
         self._userns_fds: tuple[int, ...] = ()
         self._backlog: list[tuple[bytes, tuple[int, ...]]] = []
+        self._gate = asyncio.Lock()
+        self._emptied: asyncio.Future[None] | None = None
         self._sweeps_left = 0
 
     @property
@@ -110,6 +112,13 @@ class Client:
     def add_filter(self, filter_id: int, bpf: bytes) -> None:
         """Let specs name the seccomp program ``bpf`` as ``filter_id``."""
         self._send(wire.FILTER, marshal.dumps((filter_id, bpf)))
+
+    async def room(self) -> None:
+        """Wait while orders wait to be sent: each has its descriptors twice until then. First come, first served."""
+        async with self._gate:
+            while self._backlog:
+                self._emptied = asyncio.get_running_loop().create_future()
+                await self._emptied
 
     def launch(self, spec: ContainerSpec, descriptors: tuple[int, ...]) -> Container:
         """Ask for a container; ``descriptors`` stay the caller's: 0, 1 and 2 of its command, its disk, its mounts, its network.
@@ -274,6 +283,12 @@ class Client:
                 os.close(fd)
         if self._socket is not None:
             asyncio.get_running_loop().remove_writer(self._socket.fileno())
+        self._let_in()
+
+    def _let_in(self) -> None:
+        """Nothing waits to be sent any more."""
+        if self._emptied is not None and not self._emptied.done():
+            self._emptied.set_result(None)
 
     def _receive(self) -> None:
         while self._socket is not None:
@@ -325,6 +340,7 @@ class Client:
             for fd in descriptors:
                 os.close(fd)
         self._backlog.clear()
+        self._let_in()
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(
                 FarmError("the zygote ended before it was ready", "", "look above for its last words")

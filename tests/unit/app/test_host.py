@@ -14,6 +14,7 @@ from farm.errors import UsageError
 from farm.model.build import Network
 from farm.model.distro import Facts, Image, Overlay
 from farm.model.job import Job
+from farm.model.rules import Artifacts
 from farm.model.service import Service
 
 LIMITED = """
@@ -54,10 +55,13 @@ def test_descriptors_are_raised_as_far_as_jobs_need_them(hard: int, slots: int, 
     assert said.split() == [str(allowed), str(soft)]
 
 
-def test_services_and_networks_that_are_joined_take_descriptors_too() -> None:
+def test_what_a_job_needs_decides_how_many_descriptors_it_takes() -> None:
     job = Job("t/d", "t", "d", (), ("sh",), "")
     service = Service("db", "d", ("sh",), "")
-    plain = descriptors_of(job)
-    assert descriptors_of(replace(job, network=Network.HOST)) == plain
-    assert descriptors_of(replace(job, network=Network.ISOLATED)) == plain + 1
-    assert descriptors_of(replace(job, services=(service, service))) == plain + 1 + 2 * 9
+    assert (descriptors_of(job, v2=False), descriptors_of(job)) == (3, 4)
+    assert descriptors_of(replace(job, network=Network.HOST)) == 4
+    assert descriptors_of(job, keeps=True) == 9
+    assert descriptors_of(replace(job, always="true")) == 9
+    assert descriptors_of(replace(job, artifacts=Artifacts(("/x",)))) == 9
+    assert descriptors_of(replace(job, network=Network.ISOLATED)) == 9 + 1
+    assert descriptors_of(replace(job, services=(service, service))) == 9 + 1 + 2 * 9
