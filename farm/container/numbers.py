@@ -1,7 +1,7 @@
 """The numbers of descriptors in the child of the zygote: all are known before anything is opened.
 
 ======  =============  ======================================================================================================
-0 to 2  the zygote's   then copies of ``CHILDREN``, so that what is opened for a command gets other numbers than it will have
+0 to 2  the zygote's   then copies of ``CHILDREN``, so that nothing opened for a command gets a number it will have
 3       ``SLOT``       free once the program has begun by closing it, so what is opened next has it
 4       ``OOM``        PID 1's /proc/self/oom_score_adj, opened while it can be
 5       ``CHILDREN``   readable when children of PID 1 have ended: a signalfd(2)
@@ -28,3 +28,4 @@ OWN = 80
 USER_NAMESPACES = (81, 82)
 
 RESERVED = (SLOT, OOM, CHILDREN, EVENTS)
+"""In order."""

@@ -35,11 +35,15 @@ class MountDisk:
 
 @dataclass(frozen=True, slots=True)
 class Bind:
-    """Bind ``source`` on ``target``, read-only where asked; both are paths that only the farm made."""
+    """Bind ``source`` on ``target``, both paths that only the farm made.
+
+    ``added`` and ``removed`` are attributes (MOUNT_ATTR_*) in which it differs from the mount that ``source`` lies in.
+    """
 
     source: str
     target: str
-    read_only: bool = False
+    added: int = 0
+    removed: int = 0
 
     @property
     def step(self) -> str:

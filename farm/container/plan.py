@@ -7,6 +7,7 @@ The zygote lives in a tiny root file system of its own, which every container st
     /c              where a container mounts its scratch space:
     /c/root         its root file system: an overlay
     /c/upper /c/work, /c/upper1 /c/work1, ...   the writable half of each overlay
+    /c/dev /c/shm                               its /dev and /dev/shm, where the scratch space is a tmpfs
     /c/mount0/lower upper work merged, ...      the same of each mount whose writes vanish
 
 Two facts shape the order. An overlay merges directories but lets a directory of its upper layer hide anything else below
@@ -43,7 +44,16 @@ from farm.container.operations import (
     upper,
 )
 from farm.container.spec import ContainerSpec, Host
-from farm.kernel.mount import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
+from farm.kernel.mount import (
+    MOUNT_ATTR_NODEV,
+    MOUNT_ATTR_NOEXEC,
+    MOUNT_ATTR_NOSUID,
+    MOUNT_ATTR_RDONLY,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_RDONLY,
+)
 from farm.model.build import Network
 
 MASKED = (
@@ -122,7 +132,7 @@ def middle(spec: ContainerSpec, host: Host) -> tuple[Operation, ...]:
     if spec.nsswitch:
         named.append(WriteFile(f"{etc}/nsswitch.conf", spec.nsswitch))
     network = _network(host) if spec.network is not Network.HOST else ()
-    file_systems = (*_overlays(spec, host), _proc(), *network, *_dev(host.id_base), *_sys(host))
+    file_systems = (*_overlays(spec, host), _proc(), *network, *_dev(spec, host.id_base), *_sys(host))
     return (
         *named,
         *file_systems,
@@ -194,21 +204,38 @@ def _network(host: Host) -> tuple[Operation, ...]:
     )
 
 
-def _dev(owner: int) -> tuple[Operation, ...]:
+def _dev(spec: ContainerSpec, owner: int) -> tuple[Operation, ...]:
     dev = f"{ROOT}/dev"
+    own, shm = _dev_on_disk(dev, owner) if spec.on_disk or spec.scratch_dir else _dev_in_scratch(dev)
+    data = f"newinstance,ptmxmode=0666,mode=0620,gid={owner + _TTY_GROUP},max={_TERMINALS}"
+    return (
+        *own,
+        MakeDevices(dev),
+        Mount("devpts", f"{dev}/pts", MS_NOSUID | MS_NOEXEC, data, "devpts"),
+        *shm,
+        Mount("mqueue", f"{dev}/mqueue", _NO_EXEC, "", "mqueue"),
+    )
+
+
+def _dev_in_scratch(dev: str) -> tuple[tuple[Operation, ...], tuple[Operation, ...]]:
+    """/dev and /dev/shm as directories of the scratch space, which is a tmpfs.
+
+    Each file system is one more of whose caches the kernel keeps an account in every control group of memory: what
+    thousands of containers cost grows with the square of it.
+    """
+    plain, closed = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC
+    return (
+        (MakeDirectory(f"{SCRATCH}/dev"), Bind(f"{SCRATCH}/dev", dev, plain, MOUNT_ATTR_NODEV)),
+        (MakeDirectory(f"{SCRATCH}/shm", 0o1777), Bind(f"{SCRATCH}/shm", f"{dev}/shm", closed)),
+    )
+
+
+def _dev_on_disk(dev: str, owner: int) -> tuple[tuple[Operation, ...], tuple[Operation, ...]]:
+    """File systems of their own, for what belongs into memory."""
     ids = f"uid={owner},gid={owner}"
     return (
-        Mount("tmpfs", dev, MS_NOSUID | MS_NOEXEC, f"mode=755,size=64k,{ids}", "dev"),
-        MakeDevices(dev),
-        Mount(
-            "devpts",
-            f"{dev}/pts",
-            MS_NOSUID | MS_NOEXEC,
-            f"newinstance,ptmxmode=0666,mode=0620,gid={owner + _TTY_GROUP},max={_TERMINALS}",
-            "devpts",
-        ),
-        Mount("tmpfs", f"{dev}/shm", _NO_EXEC, f"mode=1777,size={_SHM_BYTES},{ids}", "shm"),
-        Mount("mqueue", f"{dev}/mqueue", _NO_EXEC, "", "mqueue"),
+        (Mount("tmpfs", dev, MS_NOSUID | MS_NOEXEC, f"mode=755,size=64k,{ids}", "dev"),),
+        (Mount("tmpfs", f"{dev}/shm", _NO_EXEC, f"mode=1777,size={_SHM_BYTES},{ids}", "shm"),),
     )
 
 
@@ -220,7 +247,7 @@ def _sys(host: Host) -> tuple[Operation, ...]:
 
 
 def _hidden(host: Host) -> tuple[Operation, ...]:
-    read_only = tuple(Bind(ROOT + path, ROOT + path, read_only=True) for path in host.read_only)
+    read_only = tuple(Bind(ROOT + path, ROOT + path, MOUNT_ATTR_RDONLY) for path in host.read_only)
     masked = tuple(
         Bind("/empty" if path in host.masked_directories else f"{ROOT}/dev/null", ROOT + path) for path in host.masked
     )

@@ -20,7 +20,7 @@ from farm.container.spec import ContainerSpec, Host, MountPoint
 from farm.container.words import Piece, Program, piece
 from farm.kernel import capability, process, signals
 from farm.kernel.libc import AT_FDCWD
-from farm.kernel.mount import MS_BIND, MS_NODEV
+from farm.kernel.mount import MOUNT_ATTR_RDONLY, MS_BIND, MS_NODEV
 from farm.model.mount import MountMode
 
 _NETWORK_CAPABILITIES = capability.mask(("NET_ADMIN", "NET_RAW", "NET_BROADCAST"))
@@ -149,9 +149,9 @@ def _lowered(operation: operations.Operation, host: Host, group: Group | None) -
             return (sequences.mount(source, target, fstype, flags, data),)
         case operations.MountDisk(target, owner):
             return (("mount_disk", (target, owner)),)
-        case operations.Bind(source, target, read_only):
+        case operations.Bind(source, target, added, removed):
             bind = sequences.mount(source, target, "", MS_BIND)
-            return (bind, sequences.made_read_only(target)) if read_only else (bind,)
+            return (bind, sequences.changed(target, added, removed)) if added or removed else (bind,)
         case operations.BindInside(source, target, read_only):
             return (("bind_inside", (source, operations.ROOT, target, int(read_only))),)
         case operations.AttachMount(index, point):
@@ -207,7 +207,7 @@ def _cgroups(target: str, sources: tuple[tuple[str, str], ...]) -> tuple[Bare, .
             made += [sequences.directory(path, 0o755), sequences.mount(source, path, "", MS_BIND)]
         else:
             made.append(sequences.link(source, path))
-    return (*made, sequences.made_read_only(target, recursive=True))
+    return (*made, sequences.changed(target, MOUNT_ATTR_RDONLY, recursive=True))
 
 
 def _devices(target: str) -> tuple[Bare, ...]:

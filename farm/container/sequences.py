@@ -12,7 +12,7 @@ from farm.container.numbers import CHILDREN, CONTROL, EVENTS, OOM, SLOT
 from farm.container.words import Argument
 from farm.kernel import capability, process, signals
 from farm.kernel.libc import AT_FDCWD, AT_RECURSIVE
-from farm.kernel.mount import MNT_DETACH, MOUNT_ATTR_RDONLY
+from farm.kernel.mount import MNT_DETACH
 
 Bare = tuple[str, tuple[Argument, ...]]
 """A call without its step."""
@@ -69,8 +69,9 @@ def mount(source: str, target: str, fstype: str, flags: int, data: str = "") -> 
     return "mount", (*shown, os.fsencode(fstype) or None, flags, os.fsencode(data) or None)
 
 
-def made_read_only(target: str, *, recursive: bool = False) -> Bare:
-    attributes = struct.pack("=4Q", MOUNT_ATTR_RDONLY, 0, 0, 0)  # struct mount_attr
+def changed(target: str, added: int, removed: int = 0, *, recursive: bool = False) -> Bare:
+    """Other attributes for the mount at ``target``, and for those below it where ``recursive``."""
+    attributes = struct.pack("=4Q", added, removed, 0, 0)  # struct mount_attr
     flags = AT_RECURSIVE if recursive else 0
     return "mount_setattr", (AT_FDCWD, os.fsencode(target), flags, attributes, len(attributes))
 

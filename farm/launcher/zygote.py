@@ -122,16 +122,16 @@ def _check_numbers(userns_fds: tuple[int, ...]) -> None:
 
 def main() -> None:
     """Entry point of the process; its socket is descriptor 0."""
-    for reserved in numbers.RESERVED:
-        os.dup2(1, reserved, inheritable=False)
+    while os.open("/dev/null", os.O_RDWR) < numbers.SLOT:
+        pass  # whoever started the farm may have closed some of the first three
+    for reserved in numbers.RESERVED[1:]:
+        os.dup2(numbers.SLOT, reserved, inheritable=False)
     process.set_name("farm-zygote")
     ground.lift_limits()
     title_area = process.title_area()
     process.set_title(title_area, "farm-zygote")
     client = sockets.Socket(fileno=fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, numbers.OWN))
-    null = os.open("/dev/null", os.O_RDWR)
-    os.dup2(null, 0)
-    os.close(null)
+    os.dup2(numbers.SLOT, 0)
     try:
         Zygote(client, title_area).serve()
     except KernelError as error:

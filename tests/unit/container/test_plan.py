@@ -29,7 +29,16 @@ from farm.container.operations import (
 )
 from farm.container.spec import ContainerSpec, Host, MountPoint
 from farm.errors import KernelError
-from farm.kernel.mount import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
+from farm.kernel.mount import (
+    MOUNT_ATTR_NODEV,
+    MOUNT_ATTR_NOEXEC,
+    MOUNT_ATTR_NOSUID,
+    MOUNT_ATTR_RDONLY,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_RDONLY,
+)
 from farm.model.build import Network
 from farm.model.distro import Overlay
 from farm.model.limits import Limits
@@ -147,13 +156,17 @@ def test_every_masked_and_read_only_path_of_the_host_is_covered(spec, host):
         source = "/empty" if path in host.masked_directories else ROOT + "/dev/null"
         assert binds[ROOT + path].source == source
     for path in host.read_only:
-        assert path in host.masked or binds[ROOT + path].read_only
+        assert path in host.masked or binds[ROOT + path].added & MOUNT_ATTR_RDONLY
 
 
 @pytest.mark.parametrize("cgroup2", [True, False])
-def test_system_file_systems_give_no_programs_devices_or_setuid(cgroup2):
-    operations = plan.plan(SPEC, replace(HOST, cgroup2=cgroup2))
-    for target in ("/proc", "/sys", "/sys/fs/cgroup", "/dev/shm", "/dev/mqueue"):
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_system_file_systems_give_no_programs_devices_or_setuid(cgroup2, on_disk):
+    operations = plan.plan(replace(SPEC, on_disk=on_disk), replace(HOST, cgroup2=cgroup2))
+    shm = [each for each in operations if isinstance(each, Bind) and each.target == f"{ROOT}/dev/shm"]
+    assert bool(shm) != on_disk
+    assert all(each.added == MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC for each in shm)
+    for target in ("/proc", "/sys", "/sys/fs/cgroup", "/dev/mqueue", *(("/dev/shm",) if on_disk else ())):
         assert mount_of(operations, target).flags & (MS_NOSUID | MS_NODEV | MS_NOEXEC) == (
             MS_NOSUID | MS_NODEV | MS_NOEXEC
         )
