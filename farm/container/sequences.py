@@ -114,7 +114,11 @@ def pivoted(new_root: str) -> tuple[Bare, ...]:
 
 
 def creating_as(owner: int) -> tuple[Bare, ...]:
-    """``process.create_as``."""
+    """What is created from now on belongs to the user and group ``owner``, and the capabilities stay; see setfsuid(2).
+
+    Without the secure bit, leaving user 0 would take those over files away; with user 0 the bit is cleared again. Needs
+    CAP_SETPCAP, CAP_SETUID and CAP_SETGID; the calls themselves cannot report a failure.
+    """
     bits = ("prctl", (process.PR_SET_SECUREBITS, process.SECBIT_NO_SETUID_FIXUP if owner else 0))
     ids: tuple[Bare, ...] = (("setfsgid", (owner,)), ("setfsuid", (owner,)))
     return (bits, *ids) if owner else (*ids, bits)

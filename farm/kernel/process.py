@@ -39,10 +39,7 @@ _NR_clone3 = 435
 NR_close_range = 436
 
 _setns = function("setns", ctypes.c_int, ctypes.c_int)
-_setfsuid = function("setfsuid", ctypes.c_uint)
-_setfsgid = function("setfsgid", ctypes.c_uint)
 _unshare = function("unshare", ctypes.c_int)
-_personality = function("personality", ctypes.c_ulong)
 _prctl = function("prctl", ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
 
 
@@ -134,12 +131,6 @@ def unshare(flags: int) -> None:
         raise failed("unshare", hex(flags))
 
 
-def personality(domain: int) -> None:
-    """Set the execution domain of this process and of all that it starts; see personality(2)."""
-    if _personality(domain) < 0:
-        raise failed("personality", hex(domain))
-
-
 def prctl(option: int, value: int = 0, third: int = 0) -> int:
     """prctl(2) with its last two arguments zero."""
     result = int(_prctl(option, value, third, 0, 0))
@@ -201,20 +192,6 @@ def close_all_but(kept: tuple[int, ...]) -> None:
             close_range(first, fd - 1)
         first = fd + 1
     close_range(first)
-
-
-def create_as(owner: int) -> None:
-    """Let what this thread creates from now on belong to the user and group ``owner``; it keeps its capabilities.
-
-    Without the secure bit, leaving user 0 would take those over files away; with user 0 the bit is cleared again. Needs
-    CAP_SETPCAP, CAP_SETUID and CAP_SETGID. See setfsuid(2), which cannot report a failure.
-    """
-    if owner:
-        prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
-    _setfsgid(owner)
-    _setfsuid(owner)
-    if not owner:
-        prctl(PR_SET_SECUREBITS, 0)
 
 
 class effective_user:

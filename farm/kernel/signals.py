@@ -38,13 +38,3 @@ def send(pidfd: int, signum: int) -> None:
         _signal.pidfd_send_signal(pidfd, signum)
     except ProcessLookupError:
         pass
-
-
-def wake_on(signum: int, wakeup_fd: int) -> None:
-    """Write a byte to ``wakeup_fd``, which does not block, for every ``signum``, and do nothing else about it."""
-    _signal.signal(signum, _nothing)
-    _signal.set_wakeup_fd(wakeup_fd, warn_on_full_buffer=False)
-
-
-def _nothing(_signum: int, _frame: object) -> None:
-    """Without a handler the descriptor is not written to."""
