@@ -30,6 +30,8 @@ _DEFAULTED = object()
 def _made(given: type) -> type:
     cls: Any = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True)(given)
     fields = dataclasses.fields(cls)
+    assert not hasattr(cls, "__post_init__"), cls  # what is not done here must not be forgotten silently
+    assert all(each.init and not each.kw_only for each in fields), cls
     compared = _taking(each.name for each in fields if each.compare)
     own = given.__dict__  # what the class says itself stays
     methods: dict[str, object] = {

@@ -23,9 +23,12 @@ and one for its launch."""
 _DESCRIPTORS_A_PLAIN_JOB = 3
 """The same of one that is launched at once and keeps nothing, where there is no v2 group: the pipe's one end, control socket,
 pidfd. What it has besides for a moment is counted in ``_DESCRIPTORS_OF_OUR_OWN``."""
+_DESCRIPTORS_A_V2_GROUP = (
+    3  # its folder and its peak of memory, and for a part of the time one that its processes still leave
+)
 _DESCRIPTORS_A_SERVICE = 9  # three of them for what its healthcheck prints
 _DESCRIPTORS_OF_OUR_OWN = 128
-_FEWEST_DESCRIPTORS = 40
+_FEWEST_DESCRIPTORS = 96  # the zygote's own have numbers above 80
 
 
 def require_root() -> None:
@@ -97,7 +100,7 @@ def descriptors_of(job: Job, *, keeps: bool = False, v2: bool = True) -> int:
     prepared = joins or bool(job.mounts) or job.limits.disk_bytes is not None
     if prepared or keeps or job.always or job.debug or job.artifacts is not None:
         return _DESCRIPTORS_A_JOB + joins + _DESCRIPTORS_A_SERVICE * len(job.services)
-    return _DESCRIPTORS_A_PLAIN_JOB + v2
+    return _DESCRIPTORS_A_PLAIN_JOB + (_DESCRIPTORS_A_V2_GROUP if v2 else 0)
 
 
 def raise_descriptors(slots: int, each: int = _DESCRIPTORS_A_JOB) -> int:

@@ -34,7 +34,9 @@ _BY_DEFAULT = bytes(32)  # struct sigaction, the kernel's: SIG_DFL
 _SET_BYTES = 8
 _SIG_BLOCK = 0
 _EPOLL_CTL_ADD = 1
-_EVENT = struct.Struct("=IQ" if os.uname().machine == "x86_64" else "=I4xQ")  # struct epoll_event, packed there alone
+_EVENT = struct.Struct(
+    "=Ii4x" if os.uname().machine == "x86_64" else "=I4xi4x"
+)  # struct epoll_event, packed there alone
 
 
 def _opened(call: str, arguments: tuple[Argument, ...], number: int) -> tuple[Bare, ...]:

@@ -14,7 +14,7 @@ from functools import cache
 
 from farm.container.setup import METHODS
 from farm.errors import FarmError, KernelError
-from farm.kernel import mount
+from farm.kernel import mount, process
 from farm.values import dataclass
 
 try:
@@ -26,6 +26,8 @@ Argument = int | str | bytes | None
 Call = tuple[str, str, tuple[Argument, ...]]
 Program = tuple[Call, ...]
 
+_ALIKE = {"close_range": process.NR_close_range, "mount_setattr": mount.NR_mount_setattr}
+"""Numbers that are the same on every machine; libseccomp may be older than these calls."""
 _WORDS = 7
 _FSTYPE = 2  # which argument of mount(2) that is
 
@@ -39,7 +41,7 @@ class Piece:
     """
 
     calls: Program
-    words: array[int]
+    words: bytes
     pointers: tuple[int, ...]
     data: bytes
     parts: tuple[int | Call, ...]
@@ -70,7 +72,7 @@ def piece(calls: Program) -> Piece:
             else:
                 words.append(argument or 0)
         words.extend([0] * (end - len(words)))
-    return Piece(calls, words, tuple(pointers), bytes(data), tuple(parts))
+    return Piece(calls, words.tobytes(), tuple(pointers), bytes(data), tuple(parts))
 
 
 def joined(pieces: Iterable[Piece], address: int) -> tuple[bytes, bytes, tuple[int | Call, ...]]:
@@ -78,7 +80,7 @@ def joined(pieces: Iterable[Piece], address: int) -> tuple[bytes, bytes, tuple[i
     data, words = [], []
     parts: list[int | Call] = []
     for each in pieces:
-        placed = each.words[:]
+        placed = array("l", each.words)
         for at in each.pointers:
             placed[at] += address
         address += len(each.data)
@@ -107,6 +109,8 @@ def _fstype(arguments: tuple[Argument, ...]) -> str:
 @cache
 def _number(name: str) -> int:
     """The number that system call ``name`` has on this machine. Raises ``FarmError``."""
+    if name in _ALIKE:
+        return _ALIKE[name]
     if pyseccomp is None:
         raise FarmError("system calls have no numbers", "libseccomp is not there", "install libseccomp2 or libseccomp")
     number: int = pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, name)

@@ -55,3 +55,8 @@ def errored(work: Work, started_at: float, step: str, error: Exception) -> Attem
         failure=failure,
         reason=f"{step}: {failure.message}",
     )
+
+
+def cancelled(work: Work, started_at: float) -> Attempt:
+    """The attempt that was stopped before it had a container."""
+    return Attempt(work.job.id, work.number, Outcome.CANCELLED, started_at, reason="stopped before it began")

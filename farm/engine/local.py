@@ -17,7 +17,7 @@ from farm.engine.artifacts import Left
 from farm.engine.course import SCRIPT_LIMIT_S, Course, Script, is_held
 from farm.engine.disk import make_disk
 from farm.engine.environment import environment, hostname
-from farm.engine.failure import StepError, errored, step
+from farm.engine.failure import StepError, cancelled, errored, step
 from farm.engine.glimpse import glimpse
 from farm.engine.idmaps import IdMaps
 from farm.engine.kept import Kept
@@ -115,6 +115,8 @@ class LocalEngine:
         try:
             if self._client is not None:
                 await self._client.room()
+            if work.job.id in self._cancelled:
+                return cancelled(work, started_at)
             return await self._logged(work, started_at)
         finally:
             self._running.pop(work.job.id, None)
@@ -266,10 +268,7 @@ class LocalEngine:
 
     def _verdict(self, job: Job, ended: Ended, timed_out: str, log: LogCapture) -> Verdict:
         found = verdict.judge(
-            ended,
-            timed_out=timed_out,
-            cancelled=job.id in self._cancelled,
-            skip_exit_code=job.skip_exit_code,
+            ended, timed_out=timed_out, cancelled=job.id in self._cancelled, skip_exit_code=job.skip_exit_code
         )
         if found.outcome is Outcome.SKIPPED:
             found = replace(found, reason=last_line(log.path, log.kept_bytes) or found.reason)

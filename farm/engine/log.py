@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 
 from farm.engine.mask import Mask
@@ -10,17 +11,18 @@ from farm.engine.mask import Mask
 _CHUNK_BYTES = 1 << 16
 _ROOM_BYTES = 1 << 20
 _TURNS = 256  # whoever should have ended may still print, and must not keep the loop to itself
+_PATIENCE_S = 0.05
 _CHUNKS_A_TURN = 16  # so that one container's flood leaves the loop to the others
 
 
 class LogCapture:
     """Reads a pipe into the file ``path``, which it makes, folders included; keeps the first ``cap_bytes``, counts the rest.
 
-    Owns the pipe's read end; the file is open only while something is written, for thousands of logs say nothing for long, and
-    what one process may have open is limited. ``write_fd`` is the pipe's other end, for the container: hand it over, then
-    ``close_write``. What comes past the cap, or when the disk is full, is read and thrown away, so that the command neither
-    blocks nor gets SIGPIPE. What ``mask`` covers never reaches the file. ``heard_s`` is when something came last, on the
-    loop's clock.
+    Owns the pipe's read end; the file is open only while something is written, for thousands of logs say nothing for long,
+    and what one process may have open is limited. Where that is used up what came waits, and the pipe is not read
+    meanwhile. ``write_fd`` is the pipe's other end, for the container: hand it over, then ``close_write``. What comes past
+    the cap, or when the disk is full, is read and thrown away, so that the command neither blocks nor gets SIGPIPE. What
+    ``mask`` covers never reaches the file. ``heard_s`` is when something came last, on the loop's clock.
     """
 
     __slots__ = (
@@ -28,10 +30,10 @@ class LogCapture:
         "_done",
         "_ends_line",
         "_error",
-        "_file",
         "_loop",
         "_lost_since",
         "_read_fd",
+        "_unwritten",
         "heard_s",
         "kept_bytes",
         "lost_bytes",
@@ -52,7 +54,7 @@ class LogCapture:
         self.lost_bytes = 0
         _make_folder(os.path.dirname(path))
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644))
-        self._file = -1
+        self._unwritten = b""
         self._read_fd, self.write_fd = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._read_fd, False)
         self._error: OSError | None = None
@@ -109,6 +111,8 @@ class LogCapture:
         if self.mask is not None:
             self._keep(self.mask.flush())
         self._mark_lost()
+        while self._unwritten:
+            await asyncio.sleep(_PATIENCE_S)
         if self._error is not None:
             raise self._error
 
@@ -120,32 +124,29 @@ class LogCapture:
             self._loop.remove_reader(self._read_fd)
             os.close(self._read_fd)
             self._read_fd = -1
-        self._rest()
 
     def _read(self) -> bool:
         """Take in what is there, a good piece at most; False where there is no more now."""
+        chunks: list[bytes] = []
+        ended = more = False
         try:
-            for _ in range(_CHUNKS_A_TURN):
-                if self._done.done():
-                    return False
+            while len(chunks) < _CHUNKS_A_TURN and not self._done.done() and not self._unwritten:
                 data = os.read(self._read_fd, _CHUNK_BYTES)
                 if not data:
-                    self._loop.remove_reader(self._read_fd)
-                    self._done.set_result(None)
-                    return False
-                self.heard_s = self._loop.time()
-                self._keep(data if self.mask is None else self.mask.feed(data))
+                    ended = True
+                    break
+                chunks.append(data)
+                more = len(chunks) == _CHUNKS_A_TURN
         except BlockingIOError:
-            return False
-        finally:
-            self._rest()
-        return True
-
-    def _rest(self) -> None:
-        """Close the file until there is something more to write."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+            pass
+        if chunks:
+            data = b"".join(chunks)
+            self.heard_s = self._loop.time()
+            self._keep(data if self.mask is None else self.mask.feed(data))
+        if ended:
+            self._loop.remove_reader(self._read_fd)
+            self._done.set_result(None)
+        return more
 
     def _mark_lost(self) -> None:
         lost, self._lost_since = self.lost_bytes - self._lost_since, self.lost_bytes
@@ -164,15 +165,36 @@ class LogCapture:
     def _write(self, data: bytes) -> None:
         if data:
             self._ends_line = data.endswith(b"\n")
+        data = self._unwritten + data
+        self._unwritten = b""
+        if not data or self._error is not None:
+            return
         try:
-            if data and self._file < 0:
-                self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-            while data:
-                written = os.write(self._file, data)
-                self.kept_bytes += written
-                data = data[written:]
+            file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+            try:
+                while data:
+                    written = os.write(file, data)
+                    self.kept_bytes += written
+                    data = data[written:]
+            finally:
+                os.close(file)
         except OSError as error:
-            self._error = error
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._unwritten = data
+                self._wait()
+            else:
+                self._error = error
+
+    def _wait(self) -> None:
+        """No file can be opened now: leave what comes in the pipe for a moment."""
+        if self._read_fd >= 0 and not self._done.done():
+            self._loop.remove_reader(self._read_fd)
+        self._loop.call_later(_PATIENCE_S, self._go_on)
+
+    def _go_on(self) -> None:
+        self._write(b"")
+        if not self._unwritten and self._read_fd >= 0 and not self._done.done():
+            self._loop.add_reader(self._read_fd, self._read)
 
 
 def _make_folder(path: str) -> None:

@@ -11,6 +11,7 @@ import ctypes
 import errno
 import mmap
 
+from farm.errors import KernelError
 from farm.kernel.libc import failed, function, last_errno
 from farm.kernel.sockets import MOST_DESCRIPTORS
 
@@ -61,13 +62,18 @@ class Inbox:
         self._address = ctypes.addressof(self._header)
 
     def receive(self) -> int:
-        """The length of the next message, 0 at the end. Descriptors with it are the caller's, close-on-exec from the start."""
+        """The length of the next message, 0 at the end. Descriptors with it are the caller's, close-on-exec from the start.
+
+        EMFILE where not all of them arrived: their numbers are not what they should be.
+        """
         self._header.control_length = _ROOM
         while (length := int(_recvmsg(self._fd, self._address, _socket.MSG_CMSG_CLOEXEC))) < 0:
             if last_errno() == errno.ECONNRESET:
                 return 0
             if last_errno() != errno.EINTR:
                 raise failed("recvmsg", self._fd)
+        if self._header.flags & _socket.MSG_CTRUNC:
+            raise KernelError("recvmsg", errno.EMFILE, (self._fd,), "descriptors were lost on the way")
         return length
 
 

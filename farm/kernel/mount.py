@@ -36,7 +36,7 @@ MOUNT_ATTR_IDMAP = 0x100000
 
 _NR_open_tree = 428
 _NR_move_mount = 429
-_NR_mount_setattr = 442
+NR_mount_setattr = 442
 
 _mount = function("mount", ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
 _umount2 = function("umount2", ctypes.c_char_p, ctypes.c_int)
@@ -102,7 +102,7 @@ def mount_setattr(
     attr = _MountAttr(attr_set=attr_set, userns_fd=userns_fd, propagation=propagation)
     flags = (0 if path else AT_EMPTY_PATH) | (AT_RECURSIVE if recursive else 0)
     if syscall(
-        _NR_mount_setattr,
+        NR_mount_setattr,
         ctypes.c_int(dir_fd),
         encoded(path),
         ctypes.c_uint(flags),

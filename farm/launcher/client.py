@@ -63,7 +63,7 @@ class Client:
         self._ready: asyncio.Future[tuple[str, int]] | None = None
         self._data_address = 0
         self._userns_fds: tuple[int, ...] = ()
-        self._backlog: list[tuple[bytes, tuple[int, ...]]] = []
+        self._backlog: list[tuple[bytes, tuple[int, ...], Container | None]] = []
         self._gate = asyncio.Lock()
         self._emptied: asyncio.Future[None] | None = None
         self._sweeps_left = 0
@@ -200,11 +200,13 @@ class Client:
         given = spec.network is Network.HOST or spec.joins
         head = wire.HEAD.pack(container.number, cgroup_fd, given, not spec.init, len(data), len(calls))
         message = head + data + calls + order
+        if len(sent) > sockets.MOST_DESCRIPTORS:
+            raise KernelError("sendmsg", errno.E2BIG, (f"{len(sent)} descriptors",), "the job has too many mounts")
         if len(message) >= wire.MOST_BYTES:
             raise KernelError(
                 "execve", errno.E2BIG, (f"{len(message)} bytes",), "the script and its environment are too large"
             )
-        self._send(wire.LAUNCH, message, sent)
+        self._send(wire.LAUNCH, message, sent, container)
 
     def _hand_over(self, descriptors: tuple[int, ...]) -> None:
         """Let the container's users open /dev/stdout: a pipe has an inode with an owner like any file."""
@@ -252,13 +254,15 @@ class Client:
         if self._sweeps_left:
             asyncio.get_running_loop().call_later(_SWEEP_S, self._sweep)
 
-    def _send(self, op: int, data: bytes, descriptors: tuple[int, ...] = ()) -> None:
+    def _send(
+        self, op: int, data: bytes, descriptors: tuple[int, ...] = (), container: Container | None = None
+    ) -> None:
         """Send a message, now or as soon as the socket takes it. To a dead zygote: nothing happens."""
         if self._socket is None:
             return
         data = bytes((op,)) + data
         if self._backlog or not self._try_send(data, descriptors):
-            self._backlog.append((data, tuple(os.dup(fd) for fd in descriptors)))
+            self._backlog.append((data, _copies(descriptors), container))
             asyncio.get_running_loop().add_writer(self._socket.fileno(), self._flush)
 
     def _try_send(self, data: bytes, descriptors: tuple[int, ...]) -> bool:
@@ -273,9 +277,13 @@ class Client:
 
     def _flush(self) -> None:
         while self._backlog and self._socket is not None:
-            data, descriptors = self._backlog[0]
-            if not self._try_send(data, descriptors):
-                return
+            data, descriptors, container = self._backlog[0]
+            try:
+                if not self._try_send(data, descriptors):
+                    return
+            except OSError as error:  # it can never be sent, and must not keep the others
+                if container is not None:
+                    container.fail(Failure("send order", *wire.told(error)))
             if not self._backlog:
                 return  # the zygote is gone, and they are closed
             self._backlog.pop(0)
@@ -336,7 +344,7 @@ class Client:
         loop.remove_writer(self._socket.fileno())
         self._socket.close()
         self._socket = None
-        for _, descriptors in self._backlog:
+        for _, descriptors, _ in self._backlog:
             for fd in descriptors:
                 os.close(fd)
         self._backlog.clear()
@@ -349,6 +357,18 @@ class Client:
         for container in tuple(self._containers.values()):
             container.kill()  # the parent-death signal does not reach one that is still setting up
             container.fail(lost)
+
+
+def _copies(descriptors: tuple[int, ...]) -> tuple[int, ...]:
+    """Descriptors of the same; none where not all can be had (EMFILE)."""
+    made: list[int] = []
+    try:
+        made += map(os.dup, descriptors)
+    except OSError:
+        for fd in made:
+            os.close(fd)
+        raise
+    return tuple(made)
 
 
 def _stay(spec: ContainerSpec) -> bool | None:

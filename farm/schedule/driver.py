@@ -8,6 +8,7 @@ the user hears of them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -184,6 +185,9 @@ class Driver:
         finally:
             if self._telling is not None:
                 self._telling.cancel()
+            if self._ended:  # what has ended is recorded, whatever keeps the rest from going on
+                with contextlib.suppress(Exception):
+                    self._tell()
             for timer in self._timers:
                 timer.cancel()
             for task in self._tasks:
@@ -288,14 +292,14 @@ class Driver:
             self._telling = None
         news, self._news = self._news, []
         finished = [each for each in news if isinstance(each, Finish)]
-        for attempt in self._ended:
+        ended, self._ended = self._ended, []
+        for attempt in ended:
             self._journal.attempt(attempt)
         for each in finished:
             self._journal.outcome(each.job_id, each.outcome, each.reason)
             self.outcomes[each.job_id] = each.outcome
-        if self._ended or finished:
+        if ended or finished:
             self._journal.commit()
-            self._ended = []
         for item in news:
             match item:
                 case Job():

@@ -350,3 +350,9 @@ def test_setuid_programs_of_the_host_gain_nothing(run, folder):
     attempt, log = run("grep ' /src ' /proc/self/mounts", no_new_privs=False, **mounted(folder, RO))
     assert attempt.outcome is Outcome.PASSED
     assert {b"ro", b"nosuid", b"nodev"} <= set(log.split()[3].split(b","))
+
+
+def test_more_mounts_than_one_message_takes_are_an_error_that_says_so(run, folder):
+    attempt, _ = run("true", mounts=tuple(Mount(str(folder), f"/m{number}", MountMode.RO) for number in range(70)))
+    assert attempt.outcome is Outcome.ERROR
+    assert "too many mounts" in attempt.reason

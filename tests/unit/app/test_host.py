@@ -58,8 +58,8 @@ def test_descriptors_are_raised_as_far_as_jobs_need_them(hard: int, slots: int, 
 def test_what_a_job_needs_decides_how_many_descriptors_it_takes() -> None:
     job = Job("t/d", "t", "d", (), ("sh",), "")
     service = Service("db", "d", ("sh",), "")
-    assert (descriptors_of(job, v2=False), descriptors_of(job)) == (3, 4)
-    assert descriptors_of(replace(job, network=Network.HOST)) == 4
+    assert (descriptors_of(job, v2=False), descriptors_of(job)) == (3, 6)
+    assert descriptors_of(replace(job, network=Network.HOST)) == 6
     assert descriptors_of(job, keeps=True) == 9
     assert descriptors_of(replace(job, always="true")) == 9
     assert descriptors_of(replace(job, artifacts=Artifacts(("/x",)))) == 9

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 
 import pytest
 from hypothesis import given, settings
@@ -74,3 +75,51 @@ def test_nothing_stays_open(tmp_path):
     before = os.listdir("/proc/self/fd")
     capture(tmp_path / "1.log", 10, [b"x" * 100])
     assert os.listdir("/proc/self/fd") == before
+
+
+def test_what_comes_while_nothing_can_be_opened_waits_and_is_whole(tmp_path):
+    """EMFILE is no reason to lose a word of a command that has long been at work."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    path = tmp_path / "1.log"
+
+    async def write():
+        log = LogCapture(str(path), 1 << 20)
+        writer = os.dup(log.write_fd)
+        log.close_write()
+        lowest = os.dup(0)
+        os.close(lowest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+        try:
+            for number in range(3):
+                os.write(writer, b"%d\n" % number)
+                log.drain()
+            os.close(writer)
+            finishing = asyncio.ensure_future(log.finish())
+            await asyncio.sleep(0)
+            assert not finishing.done()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        try:
+            await asyncio.wait_for(finishing, 30)
+        finally:
+            log.close()
+
+    asyncio.run(write())
+    assert path.read_bytes() == b"0\n1\n2\n"
+
+
+def test_a_log_that_was_removed_is_made_again(tmp_path):
+    path = tmp_path / "1.log"
+
+    async def write():
+        log = LogCapture(str(path), 1 << 20)
+        try:
+            path.unlink()
+            log.note("and goes on")
+            log.close_write()
+            await asyncio.wait_for(log.finish(), 30)
+        finally:
+            log.close()
+
+    asyncio.run(write())
+    assert path.read_bytes() == b"[farm: and goes on]\n"
