@@ -220,8 +220,8 @@ def _dev(spec: ContainerSpec, owner: int) -> tuple[Operation, ...]:
 def _dev_in_scratch(dev: str) -> tuple[tuple[Operation, ...], tuple[Operation, ...]]:
     """/dev and /dev/shm as directories of the scratch space, which is a tmpfs.
 
-    Each file system is one more of whose caches the kernel keeps an account in every control group of memory: what
-    thousands of containers cost grows with the square of it.
+    Each file system costs a superblock, made and taken down for every container, and the kernel keeps an account of its
+    caches (a shrinker) in every control group of memory.
     """
     plain, closed = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC
     return (
