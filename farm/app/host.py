@@ -23,9 +23,8 @@ and one for its launch."""
 _DESCRIPTORS_A_PLAIN_JOB = 3
 """The same of one that is launched at once and keeps nothing, where there is no v2 group: the pipe's one end, control socket,
 pidfd. What it has besides for a moment is counted in ``_DESCRIPTORS_OF_OUR_OWN``."""
-_DESCRIPTORS_A_V2_GROUP = (
-    3  # its folder and its peak of memory, and for a part of the time one that its processes still leave
-)
+_DESCRIPTORS_A_V2_GROUP = 3
+"""Its folder, its peak of memory, and one for those that are over and that processes still leave."""
 _DESCRIPTORS_A_SERVICE = 9  # three of them for what its healthcheck prints
 _DESCRIPTORS_OF_OUR_OWN = 128
 _FEWEST_DESCRIPTORS = 96  # the zygote's own have numbers above 80

@@ -133,7 +133,7 @@ class Client:
         assert self._host is not None, "not started"
         step = "open log to the container"
         try:
-            self._hand_over(descriptors[1:3])
+            _hand_over(descriptors[1:3], self._host.id_base)
             step = "make cgroup"
             container.group = self._manager.acquire(spec.limits)
             step = "find image"
@@ -207,14 +207,6 @@ class Client:
                 "execve", errno.E2BIG, (f"{len(message)} bytes",), "the script and its environment are too large"
             )
         self._send(wire.LAUNCH, message, sent, container)
-
-    def _hand_over(self, descriptors: tuple[int, ...]) -> None:
-        """Let the container's users open /dev/stdout: a pipe has an inode with an owner like any file."""
-        assert self._host is not None, "not started"
-        for fd in set(descriptors):
-            if stat.S_ISFIFO(os.fstat(fd).st_mode):  # of anything else (/dev/null) the owner is the host's affair
-                os.fchown(fd, self._host.id_base, self._host.id_base)
-                os.fchmod(fd, 0o666)
 
     def _start_process(self) -> None:
         ours, theirs = sockets.pair()
@@ -357,6 +349,14 @@ class Client:
         for container in tuple(self._containers.values()):
             container.kill()  # the parent-death signal does not reach one that is still setting up
             container.fail(lost)
+
+
+def _hand_over(descriptors: tuple[int, ...], owner: int) -> None:
+    """Let the container's users open /dev/stdout: a pipe has an inode with an owner like any file."""
+    for fd in set(descriptors):
+        if stat.S_ISFIFO(os.fstat(fd).st_mode):  # of anything else (/dev/null) the owner is the host's affair
+            os.fchown(fd, owner, owner)
+            os.fchmod(fd, 0o666)
 
 
 def _copies(descriptors: tuple[int, ...]) -> tuple[int, ...]:

@@ -118,6 +118,34 @@ def test_C03_a_zygote_that_hangs_is_replaced(alpine, tmp_path, monkeypatch):
     assert well.outcome is Outcome.PASSED, well
 
 
+def test_jobs_that_wait_for_a_zygote_that_is_busy_hold_nothing_and_can_be_cancelled(alpine, tmp_path):
+    """What its socket takes has been asked for; all others have neither a log nor a container when they are cancelled."""
+    large = (("LARGE", "x" * 100_000),)  # of which a few dozen fit into the socket
+    scripts = {f"many/{number}": make_job("true", id=f"many/{number}", env=large) for number in range(400)}
+
+    async def go():
+        engine = LocalEngine(RUN, str(tmp_path), (alpine,), IdMap(0x70000000))
+        await engine.start()
+        try:
+            (busy,) = [each for each in psutil.Process().children() if "farm-zygote" in each.name()]
+            busy.send_signal(signal.SIGSTOP)
+            runs = [asyncio.ensure_future(engine.run(Work(job, image_of(alpine), 1))) for job in scripts.values()]
+            await asyncio.sleep(0)  # they have begun
+            logs = len(os.listdir(tmp_path / "logs"))
+            for job_id in scripts:
+                engine.cancel(job_id)
+            busy.send_signal(signal.SIGCONT)
+            return logs, await asyncio.wait_for(asyncio.gather(*runs), 60)
+        finally:
+            await engine.close()
+
+    logs, attempts = asyncio.run(go())
+    assert {each.outcome for each in attempts} == {Outcome.CANCELLED}
+    assert 0 < logs < len(scripts)
+    assert len(os.listdir(tmp_path / "logs")) == logs
+    assert sum(not each.log_path for each in attempts) == len(scripts) - logs
+
+
 def test_capabilities_are_not_added_where_they_would_hold_on_the_host(alpine, tmp_path):
     async def go():
         engine = LocalEngine(RUN, str(tmp_path), (alpine,), None)
