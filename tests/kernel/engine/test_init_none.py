@@ -128,7 +128,10 @@ def test_scripts_after_it_are_refused(run, script):
     assert f"{script} cannot be with init: none" in attempt.reason
 
 
-def monitors():
+async def monitors(live):
+    """Once the container is told of: its command may have printed before its monitor has got its name."""
+    while live.container.unborn:
+        await asyncio.sleep(0.01)
     return [each for each in psutil.Process().children(recursive=True) if each.name() == "farm-monitor"]
 
 
@@ -138,7 +141,7 @@ def test_C01_without_its_monitor_it_is_killed(unpacked):
     async def talk():
         async with zygote(rootfs) as client, launched(client, rootfs, "echo $$; sleep 1000", init=False) as live:
             assert await live.line() == b"1\n"
-            (monitor,) = monitors()
+            (monitor,) = await monitors(live)
             monitor.send_signal(signal.SIGKILL)
             return await live.end()
 
@@ -153,7 +156,7 @@ def test_C01_it_does_not_outlive_the_orchestrator_by_clearing_its_parent_death_s
     async def talk():
         async with zygote(rootfs) as client, launched(client, rootfs, "echo $$; sleep 1000", init=False) as live:
             assert await live.line() == b"1\n"
-            (monitor,) = monitors()
+            (monitor,) = await monitors(live)
             (command,) = monitor.children()
             live.container._loop.remove_reader(live.container._control.fileno())
             live.container._control.shutdown(2)
